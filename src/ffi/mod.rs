@@ -1,0 +1,16 @@
+//! The C ABI: the only place with `extern "C"` and raw pointers.
+//!
+//! Every entry point is one call to `guard` (or to `run`, which guards and reads the context): it checks pointers, makes
+//! views, calls a kernel, and writes outputs only when all went well. `include/scnative.h` is made from these files by
+//! cbindgen, whose comments are the reference documentation.
+
+// The contracts of the functions of a file are the same: each says them once more in its `# Safety`.
+#![allow(clippy::too_many_arguments)]
+
+pub mod context;
+pub mod log;
+pub mod matrix;
+pub(crate) mod options;
+pub mod sparse;
+pub mod status;
+pub mod version;

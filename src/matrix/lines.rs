@@ -1,0 +1,207 @@
+//! How kernels read a view: one line of the major axis at a time, compiled once for each type.
+
+use super::{Index, Value};
+use std::ops::Range;
+
+/// The lines of a matrix along its major axis. Positions within a line are those of the minor axis, 0-based.
+///
+/// Lines of a [`Canonical`](super::Canonical) view come in ascending order without repeats, all in range.
+pub trait Lines: Sync {
+    type V: Value;
+    /// Whether every element is stored. Kernels that count zeros apart read it at compile time.
+    const DENSE: bool;
+
+    fn n_major(&self) -> usize;
+    fn n_minor(&self) -> usize;
+
+    /// The stored values of a line.
+    fn values(&self, major: usize) -> &[Self::V];
+
+    /// The position of the `k`-th stored value of a line.
+    fn minor(&self, major: usize, k: usize) -> usize;
+
+    /// Which stored values of a (sorted) line have positions in `minors`, as a range of `k`.
+    fn find(&self, major: usize, minors: Range<usize>) -> Range<usize>;
+
+    /// Calls `f(position, value)` for the stored values of a line, in their order.
+    fn for_each(&self, major: usize, f: impl FnMut(usize, Self::V));
+
+    /// Calls `f(position, value)` for the stored values of a (sorted) line whose positions are in `minors`.
+    fn for_each_in(&self, major: usize, minors: Range<usize>, f: impl FnMut(usize, Self::V));
+}
+
+/// Lines of a sparse matrix.
+#[derive(Clone, Copy)]
+pub struct SparseLines<'a, V, I> {
+    pub n_minor: usize,
+    pub indptr: &'a [i64],
+    pub indices: &'a [I],
+    pub base: i64,
+    pub values: &'a [V],
+}
+
+impl<'a, V, I: Index> SparseLines<'a, V, I> {
+    #[inline(always)]
+    pub fn range(&self, major: usize) -> Range<usize> {
+        self.indptr[major] as usize..self.indptr[major + 1] as usize
+    }
+
+    /// The indices of a line as they are stored: `base` is not yet subtracted.
+    #[inline(always)]
+    pub fn indices(&self, major: usize) -> &'a [I] {
+        &self.indices[self.range(major)]
+    }
+}
+
+impl<V: Value, I: Index> Lines for SparseLines<'_, V, I> {
+    type V = V;
+    const DENSE: bool = false;
+
+    #[inline(always)]
+    fn n_major(&self) -> usize {
+        self.indptr.len() - 1
+    }
+
+    #[inline(always)]
+    fn n_minor(&self) -> usize {
+        self.n_minor
+    }
+
+    #[inline(always)]
+    fn values(&self, major: usize) -> &[V] {
+        &self.values[self.range(major)]
+    }
+
+    #[inline(always)]
+    fn minor(&self, major: usize, k: usize) -> usize {
+        (self.indices(major)[k].to_i64() - self.base) as usize
+    }
+
+    #[inline]
+    fn find(&self, major: usize, minors: Range<usize>) -> Range<usize> {
+        let indices = self.indices(major);
+        if minors.start == 0 && minors.end >= self.n_minor {
+            return 0..indices.len();
+        }
+        let below = |bound: usize| indices.partition_point(|i| i.to_i64() - self.base < bound as i64);
+        below(minors.start)..below(minors.end)
+    }
+
+    #[inline(always)]
+    fn for_each(&self, major: usize, mut f: impl FnMut(usize, V)) {
+        let range = self.range(major);
+        for (i, &v) in self.indices[range.clone()].iter().zip(&self.values[range]) {
+            f((i.to_i64() - self.base) as usize, v);
+        }
+    }
+
+    #[inline(always)]
+    fn for_each_in(&self, major: usize, minors: Range<usize>, mut f: impl FnMut(usize, V)) {
+        let found = self.find(major, minors);
+        let indices = &self.indices(major)[found.clone()];
+        for (i, &v) in indices.iter().zip(&self.values(major)[found]) {
+            f((i.to_i64() - self.base) as usize, v);
+        }
+    }
+}
+
+/// Lines of a dense matrix.
+#[derive(Clone, Copy)]
+pub struct DenseLines<'a, V> {
+    pub n_major: usize,
+    pub n_minor: usize,
+    pub stride: usize,
+    pub values: &'a [V],
+}
+
+impl<V: Value> Lines for DenseLines<'_, V> {
+    type V = V;
+    const DENSE: bool = true;
+
+    #[inline(always)]
+    fn n_major(&self) -> usize {
+        self.n_major
+    }
+
+    #[inline(always)]
+    fn n_minor(&self) -> usize {
+        self.n_minor
+    }
+
+    #[inline(always)]
+    fn values(&self, major: usize) -> &[V] {
+        &self.values[major * self.stride..major * self.stride + self.n_minor]
+    }
+
+    #[inline(always)]
+    fn minor(&self, _major: usize, k: usize) -> usize {
+        k
+    }
+
+    #[inline(always)]
+    fn find(&self, _major: usize, minors: Range<usize>) -> Range<usize> {
+        minors.start.min(self.n_minor)..minors.end.min(self.n_minor)
+    }
+
+    #[inline(always)]
+    fn for_each(&self, major: usize, mut f: impl FnMut(usize, V)) {
+        for (k, &v) in self.values(major).iter().enumerate() {
+            f(k, v);
+        }
+    }
+
+    #[inline(always)]
+    fn for_each_in(&self, major: usize, minors: Range<usize>, mut f: impl FnMut(usize, V)) {
+        let found = self.find(major, minors);
+        for (k, &v) in found.clone().zip(&self.values(major)[found]) {
+            f(k, v);
+        }
+    }
+}
+
+/// Runs the body once with the lines of the types that the matrix has: `with_lines!(matrix, |lines| kernel(lines))`.
+///
+/// The body is compiled for each value type with each index type, and for each value type dense: keep it a call.
+#[macro_export]
+macro_rules! with_lines {
+    ($matrix:expr, |$lines:ident| $body:expr) => {
+        $crate::with_sparse_lines!($matrix, |$lines| $body, else |$lines| $body)
+    };
+}
+
+/// `with_lines!` with another body for dense matrices, and the sparse ones as plain [`SparseLines`].
+#[macro_export]
+macro_rules! with_sparse_lines {
+    ($matrix:expr, |$lines:ident| $body:expr, else |$dense_lines:ident| $dense:expr) => {{
+        let matrix: &$crate::matrix::Matrix<'_> = $matrix;
+        let n_minor = matrix.n_minor();
+        match matrix.storage() {
+            $crate::matrix::Storage::Sparse { indptr, indices, base, values, .. } => {
+                $crate::with_values!(*values, |values| match *indices {
+                    $crate::matrix::IndexSlice::I32(indices) => {
+                        let $lines = $crate::matrix::SparseLines { n_minor, indptr, indices, base: *base, values };
+                        $body
+                    }
+                    $crate::matrix::IndexSlice::I64(indices) => {
+                        let $lines = $crate::matrix::SparseLines { n_minor, indptr, indices, base: *base, values };
+                        $body
+                    }
+                })
+            }
+            $crate::matrix::Storage::Dense { values, stride } => {
+                $crate::with_values!(*values, |values| {
+                    let n_major = matrix.n_major();
+                    let $dense_lines = $crate::matrix::DenseLines { n_major, n_minor, stride: *stride, values };
+                    $dense
+                })
+            }
+        }
+    }};
+    ($matrix:expr, |$lines:ident| $body:expr, else $dense:expr) => {{
+        let matrix: &$crate::matrix::Matrix<'_> = $matrix;
+        match matrix.storage() {
+            $crate::matrix::Storage::Dense { .. } => $dense,
+            _ => $crate::with_sparse_lines!(matrix, |$lines| $body, else |_lines| unreachable!("not dense")),
+        }
+    }};
+}

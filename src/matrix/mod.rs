@@ -1,0 +1,21 @@
+//! Matrices of cells and genes: borrowed views, owned results, and what is done to matrices as such.
+//!
+//! - [`Matrix`]: a borrowed view, sparse or dense, compressed along either axis, of any value and index type. Every
+//!   kernel takes one.
+//! - [`Sparse`]: an owned sparse matrix, what kernels that make one return. Goes to and from [`sprs`] without a copy.
+//! - [`Lines`]: how kernels read a view, one line of the major axis at a time, once compiled for each type
+//!   ([`with_lines!`](crate::with_lines)).
+//! - [`Matrix::canonical`]: the view with sorted, unique indices that kernels work on.
+
+mod canonical;
+mod lines;
+mod owned;
+mod types;
+mod validate;
+mod view;
+
+pub use canonical::Canonical;
+pub use lines::{DenseLines, Lines, SparseLines};
+pub use owned::Sparse;
+pub use types::{Index, IndexSlice, IndexType, IndexVec, Value, ValueSlice, ValueSliceMut, ValueType, ValueVec};
+pub use view::{Axis, Matrix, Storage};

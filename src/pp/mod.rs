@@ -1,0 +1,1 @@
+//! Preprocessing, under the names of `scanpy.pp`.

@@ -1,0 +1,1 @@
+//! Numbers only: distributions, ranks, smoothing, multiple testing. Nothing here knows a matrix.

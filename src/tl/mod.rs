@@ -1,0 +1,1 @@
+//! Tools, under the names of `scanpy.tl`.
