@@ -6,6 +6,7 @@
 //! - [`parallel`]: threads, progress, cancellation, and why every result is the same at every thread count;
 //! - [`stats`]: distributions, ranks, loess, multiple testing: numbers only;
 //! - [`pp`] and [`tl`]: the kernels, under scanpy's names;
+//! - [`simulate`]: counts whose truth is known;
 //! - [`ffi`]: the C ABI over all of it, from which `include/scnative.h` is made.
 //!
 //! # Order of summation
@@ -21,6 +22,7 @@ pub mod ffi;
 pub mod matrix;
 pub mod parallel;
 pub mod pp;
+pub mod simulate;
 pub mod stats;
 pub mod tl;
 

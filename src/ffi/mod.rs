@@ -11,6 +11,7 @@ pub mod context;
 pub mod log;
 pub mod matrix;
 pub(crate) mod options;
+pub mod simulate;
 pub mod sparse;
 pub mod status;
 pub mod version;

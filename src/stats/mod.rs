@@ -1,1 +1,3 @@
 //! Numbers only: distributions, ranks, smoothing, multiple testing. Nothing here knows a matrix.
+
+pub mod random;
