@@ -1,4 +1,6 @@
-//! Version and ABI number.
+//! Version and ABI number, and what this build can do here.
+
+use super::status::{ScnStatus, guard, put_text};
 
 /// The number that changes when a program built against an older header would break. It is in the library's SONAME.
 pub const SCN_ABI_VERSION: u32 = 0;
@@ -34,4 +36,27 @@ pub extern "C" fn scn_version() -> *const libc::c_char {
 #[unsafe(no_mangle)]
 pub extern "C" fn scn_abi_version() -> u32 {
     SCN_ABI_VERSION
+}
+
+/// The CPU features that this library's kernels use on this machine, separated by blanks (`"avx2 fma"`; empty if none).
+/// Results do not depend on them. Text goes to `buffer` as `scn_last_error_message` says.
+///
+/// @since 0.1.0
+///
+/// # Safety
+/// `buffer` is null or valid for writes of `capacity` bytes; `needed` is null or valid for a write.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn scn_cpu_features(buffer: *mut libc::c_char, capacity: usize, needed: *mut usize) -> ScnStatus {
+    guard(|| {
+        let features: &[(&str, bool)] = &[
+            #[cfg(target_arch = "x86_64")]
+            ("avx2", std::arch::is_x86_feature_detected!("avx2")),
+            #[cfg(target_arch = "x86_64")]
+            ("avx512f", std::arch::is_x86_feature_detected!("avx512f")),
+        ];
+        let found: Vec<&str> = features.iter().filter(|(_, there)| *there).map(|(name, _)| *name).collect();
+        // SAFETY: as this function's own contract.
+        unsafe { put_text(&found.join(" "), buffer, capacity, needed) };
+        Ok(())
+    })
 }

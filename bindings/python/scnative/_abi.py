@@ -1,0 +1,114 @@
+"""Declarations of include/scnative.h for ctypes. Made by generate_abi.py (`make header`): do not edit."""
+
+from ctypes import (
+    CFUNCTYPE,
+    Structure,
+    c_char,
+    c_char_p,
+    c_double,
+    c_float,
+    c_int32,
+    c_int64,
+    c_int8,
+    c_size_t,
+    c_uint32,
+    c_uint64,
+    c_uint8,
+    c_void_p,
+)
+
+SCN_DEVICE_CPU = 0
+SCN_LOG_WARNING = 2
+SCN_LOG_INFO = 1
+SCN_SPARSE = 0
+SCN_DENSE = 1
+SCN_OBS = 0
+SCN_VAR = 1
+SCN_F32 = 1
+SCN_F64 = 2
+SCN_I8 = 3
+SCN_U8 = 4
+SCN_I16 = 5
+SCN_U16 = 6
+SCN_I32 = 7
+SCN_U32 = 8
+SCN_I64 = 9
+SCN_U64 = 10
+SCN_MATRIX_CANONICAL = 1
+SCN_ABI_VERSION = 0
+SCN_VERSION_MAJOR = 0
+SCN_VERSION_MINOR = 1
+SCN_VERSION_PATCH = 0
+SCN_OK = 0
+SCN_ERR_NULL = 1
+SCN_ERR_INVALID_ARGUMENT = 2
+SCN_ERR_STRUCT_SIZE = 3
+SCN_ERR_TYPE = 4
+SCN_ERR_SHAPE = 5
+SCN_ERR_MATRIX = 6
+SCN_ERR_VALUE = 7
+SCN_ERR_NOT_FOUND = 8
+SCN_ERR_OVERFLOW = 9
+SCN_ERR_OUT_OF_MEMORY = 10
+SCN_ERR_IO = 11
+SCN_ERR_CANCELLED = 12
+SCN_ERR_UNSUPPORTED = 13
+SCN_ERR_PANIC = 14
+
+ScnProgress = CFUNCTYPE(c_int32, c_double, c_void_p)
+ScnLog = CFUNCTYPE(None, c_int32, c_void_p, c_void_p)
+
+
+class ScnContext(Structure):
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("n_threads", c_int32),
+        ("device", c_int32),
+        ("reserved", c_uint32),
+        ("seed", c_uint64),
+        ("progress", ScnProgress),
+        ("progress_user", c_void_p),
+        ("cancel", c_void_p),
+    ]
+
+
+class ScnMatrix(Structure):
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("storage", c_int32),
+        ("major", c_int32),
+        ("index_base", c_int32),
+        ("n_obs", c_int64),
+        ("n_vars", c_int64),
+        ("nnz", c_int64),
+        ("indptr", c_void_p),
+        ("indices", c_void_p),
+        ("values", c_void_p),
+        ("indptr_type", c_int32),
+        ("index_type", c_int32),
+        ("value_type", c_int32),
+        ("flags", c_uint32),
+        ("stride", c_int64),
+    ]
+
+
+#: name -> (what it returns, what it takes)
+FUNCTIONS = {
+    "scn_context_init": (c_int32, [c_void_p, c_size_t]),
+    "scn_cancel_token_new": (c_int32, [c_void_p]),
+    "scn_cancel_token_set": (c_int32, [c_void_p]),
+    "scn_cancel_token_reset": (c_int32, [c_void_p]),
+    "scn_cancel_token_free": (None, [c_void_p]),
+    "scn_default_threads": (c_int32, []),
+    "scn_set_log_callback": (c_int32, [ScnLog, c_void_p]),
+    "scn_matrix_init": (c_int32, [c_void_p, c_size_t]),
+    "scn_matrix_validate": (c_int32, [c_void_p, c_void_p]),
+    "scn_matrix_sum_duplicates": (c_int32, [c_void_p, c_void_p, c_void_p]),
+    "scn_sparse_view": (c_int32, [c_void_p, c_void_p]),
+    "scn_sparse_free": (None, [c_void_p]),
+    "scn_last_error_message": (c_int32, [c_void_p, c_size_t, c_void_p]),
+    "scn_status_name": (c_char_p, [c_int32]),
+    "scn_version": (c_char_p, []),
+    "scn_abi_version": (c_uint32, []),
+    "scn_cpu_features": (c_int32, [c_void_p, c_size_t, c_void_p]),
+}

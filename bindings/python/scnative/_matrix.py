@@ -1,0 +1,169 @@
+"""scipy and numpy matrices as the library's views, without copying them, and its sparse results as scipy's."""
+
+from __future__ import annotations
+
+import ctypes
+import sys
+from typing import Any
+
+from . import _abi as abi
+from ._errors import ScnOverflowError, ScnTypeError, ScnValueError
+from ._lib import Handle, options, plain
+
+#: numpy's kind and item size -> type tag. bool is read as uint8, which it is.
+VALUE_TAGS = {
+    "f4": abi.SCN_F32,
+    "f8": abi.SCN_F64,
+    "i1": abi.SCN_I8,
+    "u1": abi.SCN_U8,
+    "b1": abi.SCN_U8,
+    "i2": abi.SCN_I16,
+    "u2": abi.SCN_U16,
+    "i4": abi.SCN_I32,
+    "u4": abi.SCN_U32,
+    "i8": abi.SCN_I64,
+    "u8": abi.SCN_U64,
+}
+DTYPES = {tag: code for code, tag in VALUE_TAGS.items() if code != "b1"}
+
+
+class View:
+    """An ``ScnMatrix`` that borrows a Python object's arrays and keeps them alive."""
+
+    def __init__(self, matrix: Any, name: str = "X"):
+        self.keep: list[Any] = []
+        self.struct = options("ScnMatrix")
+        self.source = matrix
+        if is_sparse(matrix):
+            self._sparse(matrix, name)
+        else:
+            self._dense(matrix, name)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return self.struct.n_obs, self.struct.n_vars
+
+    @property
+    def is_sparse(self) -> bool:
+        return self.struct.storage == abi.SCN_SPARSE
+
+    def _sparse(self, matrix: Any, name: str) -> None:
+        if matrix.format not in ("csr", "csc"):
+            raise ScnTypeError(f"{name}: is a sparse matrix in {matrix.format} format, must be csr or csc; use .tocsr()")
+        s = self.struct
+        s.storage = abi.SCN_SPARSE
+        s.major = abi.SCN_OBS if matrix.format == "csr" else abi.SCN_VAR
+        s.n_obs, s.n_vars = matrix.shape
+        # scipy lets the arrays be longer than the matrix: what counts is where indptr ends.
+        nnz = int(matrix.indptr[-1]) if len(matrix.indptr) else 0
+        if nnz > len(matrix.data) or nnz > len(matrix.indices):
+            raise ScnValueError(f"{name}: indptr ends at {nnz} but there are {len(matrix.data)} values and {len(matrix.indices)} indices")
+        s.nnz = nnz
+        s.indptr, s.indptr_type = self._indices(matrix.indptr, f"{name}.indptr")
+        s.indices, s.index_type = self._indices(matrix.indices, f"{name}.indices")
+        s.values, s.value_type = self._values(matrix.data, f"{name}.data")
+        # Only what scipy has found out already: asking it would cost a pass of its own.
+        if getattr(matrix, "_has_canonical_format", None) is True:
+            s.flags = abi.SCN_MATRIX_CANONICAL
+
+    def _indices(self, array: Any, name: str) -> tuple[int, int]:
+        code = array.dtype.kind + str(array.dtype.itemsize)
+        if code not in ("i4", "i8"):
+            raise ScnTypeError(f"{name}: has dtype {array.dtype}, must be int32 or int64")
+        return self._address(array), abi.SCN_I32 if code == "i4" else abi.SCN_I64
+
+    def _values(self, array: Any, name: str) -> tuple[int, int]:
+        tag = VALUE_TAGS.get(array.dtype.kind + str(array.dtype.itemsize))
+        if tag is None:
+            allowed = "float32, float64, bool or an integer type"
+            raise ScnTypeError(f"{name}: has dtype {array.dtype}, must be {allowed}; use .astype('float32')")
+        return self._address(array), tag
+
+    def _address(self, array: Any) -> int:
+        import numpy as np
+
+        array = np.asarray(array)
+        if not array.dtype.isnative:
+            array = array.astype(array.dtype.newbyteorder("="))
+        if array.ndim == 1:
+            array = np.ascontiguousarray(array)
+        self.keep.append(array)
+        return array.ctypes.data
+
+    def _dense(self, matrix: Any, name: str) -> None:
+        import numpy as np
+
+        if not isinstance(matrix, np.ndarray):
+            kind = f"{type(matrix).__module__}.{type(matrix).__qualname__}"
+            hint = ""
+            if kind.startswith("anndata") or kind.startswith("h5py"):
+                hint = "; it is on disk: read it with .to_memory() first"
+            elif kind.startswith("dask"):
+                hint = "; call .compute() first"
+            elif hasattr(matrix, "to_numpy"):
+                hint = "; use .to_numpy()"
+            raise ScnTypeError(f"{name}: is a {kind}, must be a scipy.sparse csr or csc matrix or a numpy array{hint}")
+        if matrix.ndim != 2:
+            raise ScnValueError(f"{name}: has {matrix.ndim} dimensions, must have 2 (cells x genes)")
+        array = np.asarray(matrix)
+        if not array.dtype.isnative:
+            array = array.astype(array.dtype.newbyteorder("="))
+        size = array.itemsize
+        rows, columns = array.shape
+        row_step, column_step = array.strides
+        s = self.struct
+        s.storage = abi.SCN_DENSE
+        s.n_obs, s.n_vars = rows, columns
+        if (column_step == size or columns <= 1) and row_step % size == 0 and (row_step >= columns * size or rows <= 1):
+            s.major, stride = abi.SCN_OBS, row_step // size if rows > 1 else columns
+        elif (row_step == size or rows <= 1) and column_step % size == 0 and (column_step >= rows * size or columns <= 1):
+            s.major, stride = abi.SCN_VAR, column_step // size if columns > 1 else rows
+        else:  # neither rows nor columns are contiguous: numpy's views with steps
+            array = np.ascontiguousarray(array)
+            s.major, stride = abi.SCN_OBS, columns
+        s.stride = max(stride, 0)
+        self.dense = array
+        s.values, s.value_type = self._values(array, name)
+
+
+def is_sparse(matrix: Any) -> bool:
+    """Whether this is a scipy.sparse matrix or array; scipy is not imported for it."""
+    sparse = sys.modules.get("scipy.sparse")
+    return sparse is not None and sparse.issparse(matrix)
+
+
+def sparse_handle() -> Handle:
+    """The place for an ``ScnSparse`` result."""
+    return Handle("scn_sparse_free")
+
+
+def to_scipy(handle: Handle, index_dtype: Any = None) -> Any:
+    """An ``ScnSparse`` result as scipy's csr_matrix or csc_matrix, copied out; indptr gets the type of indices."""
+    import numpy as np
+    import scipy.sparse as sp
+
+    m = options("ScnMatrix")
+    plain("scn_sparse_view", handle.value, m)
+    lines = m.n_obs if m.major == abi.SCN_OBS else m.n_vars
+    indices = _copy_out(m.indices, m.nnz, np.dtype(DTYPES[m.index_type]))
+    indptr = _copy_out(m.indptr, lines + 1, np.dtype("i8"))
+    values = _copy_out(m.values, m.nnz, np.dtype(DTYPES[m.value_type]))
+    if index_dtype is None:
+        index_dtype = indices.dtype if m.nnz <= np.iinfo(indices.dtype).max else np.dtype("i8")
+    index_dtype = np.dtype(index_dtype)
+    if m.nnz > np.iinfo(index_dtype).max:
+        raise ScnOverflowError(f"index_dtype: is {index_dtype}, which cannot count to {m.nnz} non-zeros; use int64")
+    kind = sp.csr_matrix if m.major == abi.SCN_OBS else sp.csc_matrix
+    made = kind((m.n_obs, m.n_vars), dtype=values.dtype)
+    made.data, made.indices, made.indptr = values, indices.astype(index_dtype, copy=False), indptr.astype(index_dtype, copy=False)
+    made.has_canonical_format = True
+    return made
+
+
+def _copy_out(address: int | None, n: int, dtype: Any) -> Any:
+    import numpy as np
+
+    out = np.empty(n, dtype)
+    if n:
+        ctypes.memmove(out.ctypes.data, address, out.nbytes)
+    return out

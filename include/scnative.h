@@ -1,0 +1,342 @@
+// scnative: native kernels for single-cell analysis.
+//
+// Made by cbindgen from src/ffi: change it there, then `make header`. BSD-3-Clause.
+//
+// Conventions
+// - Matrices are obs x var: cells are rows, genes are columns. Which way the bytes lie is `ScnMatrix.major`.
+// - A call that can fail returns an ScnStatus; the message is had by scn_last_error_message, on the same thread.
+// - Outputs come last and are written only on success. A null output is skipped and not computed, unless its
+//   description says that it must be there. Caller-allocated outputs come with their length, which must be right.
+// - Pointers in are borrowed for the call, and never written unless the function's name ends in _inplace.
+// - Handles are made by the library and freed once by their _free function, which takes null as well.
+// - Structs that the caller fills start with struct_size and are set up by their _init function, which also gives
+//   the defaults.
+// - Any function may be called from any thread, several at once. A handle behind a const pointer may be shared; one
+//   behind a non-const pointer must be used by one thread at a time. The library survives fork().
+// - Results have the same bits for every number of threads, layout of the matrix, and run.
+
+
+#ifndef SCNATIVE_H
+#define SCNATIVE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+// Compute on the CPU.
+#define SCN_DEVICE_CPU 0
+
+// Something that the caller should know, although the call goes on: scanpy's and Seurat's warnings.
+#define SCN_LOG_WARNING 2
+
+// What is being done.
+#define SCN_LOG_INFO 1
+
+// Sparse storage: `indptr`, `indices`, `values`.
+#define SCN_SPARSE 0
+
+// Dense storage: `values` alone.
+#define SCN_DENSE 1
+
+// Cells: compressed along cells (scipy's CSR of cells x genes, R's dgCMatrix of genes x cells).
+#define SCN_OBS 0
+
+// Genes: compressed along genes (scipy's CSC of cells x genes).
+#define SCN_VAR 1
+
+// float
+#define SCN_F32 1
+
+// double
+#define SCN_F64 2
+
+// int8_t
+#define SCN_I8 3
+
+// uint8_t
+#define SCN_U8 4
+
+// int16_t
+#define SCN_I16 5
+
+// uint16_t
+#define SCN_U16 6
+
+// int32_t
+#define SCN_I32 7
+
+// uint32_t
+#define SCN_U32 8
+
+// int64_t
+#define SCN_I64 9
+
+// uint64_t
+#define SCN_U64 10
+
+// The indices of each line ascend and do not repeat: kernels then skip the check and, if it is wrong, fail with an
+// error or compute from what is there; memory is safe either way.
+#define SCN_MATRIX_CANONICAL 1
+
+// The number that changes when a program built against an older header would break. It is in the library's SONAME.
+#define SCN_ABI_VERSION 0
+
+// First number of the library's version.
+#define SCN_VERSION_MAJOR 0
+
+// Second number of the library's version.
+#define SCN_VERSION_MINOR 1
+
+// Third number of the library's version.
+#define SCN_VERSION_PATCH 0
+
+// A flag that stops the calls it was given to. Made by `scn_cancel_token_new`; any thread may use it at any time.
+typedef struct ScnCancelToken ScnCancelToken;
+
+// A sparse matrix that the library owns. Shared use of a const handle is safe; free it once, with `scn_sparse_free`.
+typedef struct ScnSparse ScnSparse;
+
+// What a call came to: `SCN_OK`, or one of `SCN_ERR_*`; then `scn_last_error_message` says more.
+typedef int32_t ScnStatus;
+
+// Called about ten times a second, on the thread that made the call and on no other, with the part done (0 to 1).
+// Return 0 to go on, anything else to cancel. It must return: no exceptions, no longjmp.
+typedef int32_t (*ScnProgress)(double done, void *user);
+
+// Settings of one call. Null in its place means all defaults. Set up by `scn_context_init`.
+typedef struct ScnContext {
+    // sizeof(ScnContext) of the header compiled against.
+    uint32_t struct_size;
+    // Threads to compute with; 0 (default) is `SCN_NUM_THREADS` if set, else all cores that the process may use.
+    // Results do not depend on it.
+    int32_t n_threads;
+    // `SCN_DEVICE_CPU` (default).
+    int32_t device;
+    // Must be 0.
+    uint32_t reserved;
+    // Seed of whatever is random; default 0. The same seed gives the same bits.
+    uint64_t seed;
+    // Progress callback, or null (default).
+    ScnProgress progress;
+    // Handed to the progress callback.
+    void *progress_user;
+    // A token that any thread may set to cancel the call, or null (default).
+    const struct ScnCancelToken *cancel;
+} ScnContext;
+
+// Called with a level (`SCN_LOG_*`) and a message, UTF-8 with a closing NUL, valid during the call only; on the thread
+// whose call it is about. It must return: no exceptions, no longjmp.
+typedef void (*ScnLog)(int32_t level, const char *message, void *user);
+
+// A borrowed matrix of cells (obs) x genes (var). The pointers stay the caller's: they are read during a call only and
+// never written, unless the function's name ends in `_inplace`. Set up by `scn_matrix_init`, then filled in.
+typedef struct ScnMatrix {
+    // sizeof(ScnMatrix) of the header compiled against.
+    uint32_t struct_size;
+    // `SCN_SPARSE` (default) or `SCN_DENSE`.
+    int32_t storage;
+    // The axis that a sparse matrix is compressed along, or whose lines a dense one stores contiguously: `SCN_OBS`
+    // (default) or `SCN_VAR`.
+    int32_t major;
+    // 0 (default) or 1: what `indptr` and `indices` count from.
+    int32_t index_base;
+    // Cells.
+    int64_t n_obs;
+    // Genes.
+    int64_t n_vars;
+    // Stored elements; of a dense matrix 0 or n_obs * n_vars.
+    int64_t nnz;
+    // Offsets of the lines, one more than there are lines along `major`. Null if dense.
+    const void *indptr;
+    // Position of each stored element on the other axis, `nnz` of them. Null if dense.
+    const void *indices;
+    // The elements: `nnz` of them; if dense, lines of the minor axis' length, `stride` apart.
+    const void *values;
+    // `SCN_I32` or `SCN_I64`; default `SCN_I64`.
+    int32_t indptr_type;
+    // `SCN_I32` or `SCN_I64`; default `SCN_I32`.
+    int32_t index_type;
+    // Any of the type tags; default `SCN_F32`.
+    int32_t value_type;
+    // `SCN_MATRIX_*`; default 0.
+    uint32_t flags;
+    // Dense only: elements from the start of one line to that of the next; 0 (default) if they follow each other.
+    int64_t stride;
+} ScnMatrix;
+
+// The call did what it should.
+#define SCN_OK 0
+
+// A required pointer is null.
+#define SCN_ERR_NULL 1
+
+// An argument has a value that the function does not take.
+#define SCN_ERR_INVALID_ARGUMENT 2
+
+// A struct's `struct_size` is not one that this library knows: it was compiled against another header, or not set up by its `_init`.
+#define SCN_ERR_STRUCT_SIZE 3
+
+// A type tag is unknown, or the function does not take that type.
+#define SCN_ERR_TYPE 4
+
+// Lengths or shapes that must agree do not.
+#define SCN_ERR_SHAPE 5
+
+// A sparse matrix whose structure is broken: offsets that decrease or end elsewhere than at nnz, indices out of range.
+#define SCN_ERR_MATRIX 6
+
+// Data that the function cannot take: NaN, infinity, negative counts.
+#define SCN_ERR_VALUE 7
+
+// A name, file or entry that does not exist.
+#define SCN_ERR_NOT_FOUND 8
+
+// A size that the type which has to hold it cannot express.
+#define SCN_ERR_OVERFLOW 9
+
+// Memory could not be had.
+#define SCN_ERR_OUT_OF_MEMORY 10
+
+// Reading or writing failed.
+#define SCN_ERR_IO 11
+
+// The progress callback or the cancel token asked to stop. Outputs are as they were.
+#define SCN_ERR_CANCELLED 12
+
+// A valid request that this build of the library cannot do.
+#define SCN_ERR_UNSUPPORTED 13
+
+// A defect in the library, caught before it reached the caller. Please report it with the message.
+#define SCN_ERR_PANIC 14
+
+#ifdef __cplusplus
+extern "C" {
+#endif // __cplusplus
+
+// Writes the defaults into a context. `struct_size` is `sizeof(ScnContext)` as the caller knows it.
+//
+// Errors: `SCN_ERR_NULL`, `SCN_ERR_STRUCT_SIZE`.
+//
+// @since 0.1.0
+ScnStatus scn_context_init(struct ScnContext *context, size_t struct_size);
+
+// Makes a cancel token, not set. Free it with `scn_cancel_token_free` after the last call that uses it.
+//
+// Errors: `SCN_ERR_NULL`.
+//
+// @since 0.1.0
+ScnStatus scn_cancel_token_new(struct ScnCancelToken **token);
+
+// Sets the token: calls that have it return `SCN_ERR_CANCELLED` within about 0.1 s. From any thread, also from a
+// signal handler.
+//
+// Errors: `SCN_ERR_NULL`.
+//
+// @since 0.1.0
+ScnStatus scn_cancel_token_set(const struct ScnCancelToken *token);
+
+// Clears the token, so that it can be used for another call.
+//
+// Errors: `SCN_ERR_NULL`.
+//
+// @since 0.1.0
+ScnStatus scn_cancel_token_reset(const struct ScnCancelToken *token);
+
+// Frees a token. Null is a no-op.
+//
+// @since 0.1.0
+void scn_cancel_token_free(struct ScnCancelToken *token);
+
+// The number of threads that a call with `n_threads` 0 uses: `SCN_NUM_THREADS` if it is set to a positive number,
+// else the cores that the process may use. Never fails.
+//
+// @since 0.1.0
+int32_t scn_default_threads(void);
+
+// Sets the process's log callback, in place of the one before; null silences. `user` is handed to it.
+//
+// Thread-safety: from any thread. The callback must be ready to be called from each thread that calls the library.
+//
+// @since 0.1.0
+ScnStatus scn_set_log_callback(ScnLog callback, void *user);
+
+// Writes the defaults into a descriptor: sparse, obs-major, 0-based, i64 offsets, i32 indices, f32 values, all null.
+// `struct_size` is `sizeof(ScnMatrix)` as the caller knows it.
+//
+// Errors: `SCN_ERR_NULL`, `SCN_ERR_STRUCT_SIZE`.
+//
+// @since 0.1.0
+ScnStatus scn_matrix_init(struct ScnMatrix *matrix, size_t struct_size);
+
+// Checks a matrix in full and says which element is wrong: descriptor, offsets, indices in range, and that all values
+// are finite. With `SCN_MATRIX_CANONICAL` among the flags, also that the indices of each line ascend and do not repeat.
+//
+// Cost: one parallel read of indices and values; no memory.
+//
+// Errors: `SCN_ERR_NULL`, `SCN_ERR_STRUCT_SIZE`, `SCN_ERR_INVALID_ARGUMENT`, `SCN_ERR_TYPE`, `SCN_ERR_SHAPE`,
+// `SCN_ERR_OVERFLOW`, `SCN_ERR_MATRIX` (structure), `SCN_ERR_VALUE` (a value that is NaN or infinite).
+//
+// @since 0.1.0
+ScnStatus scn_matrix_validate(const struct ScnContext *context, const struct ScnMatrix *matrix);
+
+// Makes a copy whose indices ascend in each line without repeats; repeated elements are summed in their order, in the
+// values' own type (integers wrap), as scipy's `sort_indices` and `sum_duplicates` do. The result keeps the major axis
+// and the types of indices and values; its offsets are i64, its indices 0-based. Free it with `scn_sparse_free`.
+//
+// Memory: the result, once more while it is put together.
+//
+// Errors: as `scn_matrix_validate`, except for the values, which may be anything; `SCN_ERR_UNSUPPORTED` if dense.
+//
+// @since 0.1.0
+ScnStatus scn_matrix_sum_duplicates(const struct ScnContext *context,
+                                    const struct ScnMatrix *matrix,
+                                    struct ScnSparse **result);
+
+// Fills a descriptor that borrows the result's arrays: they are valid until `scn_sparse_free`. Offsets are `SCN_I64`,
+// 0-based; the indices of each line ascend without repeats. Copy from it, or hand it to other functions.
+//
+// `view` must have been set up by `scn_matrix_init`.
+//
+// Errors: `SCN_ERR_NULL`, `SCN_ERR_STRUCT_SIZE`.
+//
+// @since 0.1.0
+ScnStatus scn_sparse_view(const struct ScnSparse *sparse, struct ScnMatrix *view);
+
+// Frees a sparse result. Null is a no-op.
+//
+// @since 0.1.0
+void scn_sparse_free(struct ScnSparse *sparse);
+
+// Copies the message of this thread's last failed call into `buffer`, UTF-8 with a closing NUL, cut off if `capacity`
+// bytes are too few. `needed`, if not null, gets the bytes that the whole message needs, its NUL counted. A null
+// `buffer` only asks for `needed`. Successful calls leave the message as it is. Returns `SCN_OK`.
+//
+// @since 0.1.0
+ScnStatus scn_last_error_message(char *buffer, size_t capacity, size_t *needed);
+
+// The name of a status as text, `"SCN_ERR_SHAPE"` for 5; `"SCN_ERR_UNKNOWN"` for a number that is none. Static.
+//
+// @since 0.1.0
+const char *scn_status_name(ScnStatus status);
+
+// The library's version as text, `"0.1.0"`. Static: never freed. Never fails.
+//
+// @since 0.1.0
+const char *scn_version(void);
+
+// The ABI number of the library that is loaded; compare it with `SCN_ABI_VERSION` of the header that was compiled
+// against, and refuse to go on if they differ. Never fails.
+//
+// @since 0.1.0
+uint32_t scn_abi_version(void);
+
+// The CPU features that this library's kernels use on this machine, separated by blanks (`"avx2 fma"`; empty if none).
+// Results do not depend on them. Text goes to `buffer` as `scn_last_error_message` says.
+//
+// @since 0.1.0
+ScnStatus scn_cpu_features(char *buffer, size_t capacity, size_t *needed);
+
+#ifdef __cplusplus
+}  // extern "C"
+#endif  // __cplusplus
+
+#endif  /* SCNATIVE_H */
