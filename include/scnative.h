@@ -89,6 +89,15 @@
 // Third number of the library's version.
 #define SCN_VERSION_PATCH 0
 
+#define CELL 1
+
+#define GENE 2
+
+#define MARKERS 3
+
+// Batch `b` has domain `BATCH + b`, so it stays last.
+#define BATCH 4
+
 // A flag that stops the calls it was given to. Made by `scn_cancel_token_new`; any thread may use it at any time.
 typedef struct ScnCancelToken ScnCancelToken;
 
@@ -162,6 +171,33 @@ typedef struct ScnMatrix {
     // Dense only: elements from the start of one line to that of the next; 0 (default) if they follow each other.
     int64_t stride;
 } ScnMatrix;
+
+// What `scn_simulate_counts` draws. Set up by `scn_simulate_options_init`.
+typedef struct ScnSimulateOptions {
+    // sizeof(ScnSimulateOptions) of the header compiled against.
+    uint32_t struct_size;
+    // Type of the counts: `SCN_F32` (default) or `SCN_I32`.
+    int32_t value_type;
+    // Clusters; default 5. Cell `i` is of cluster `i % n_clusters`.
+    int64_t n_clusters;
+    // Genes that mark each cluster; default 20. They are drawn among the more expressed half of the genes (among more
+    // if that is too few); no gene marks two clusters.
+    int64_t markers_per_cluster;
+    // Batches; default 1. Cell `i` is of batch `i / n_clusters % n_batches`.
+    int64_t n_batches;
+    // How many times more of a marker a cell of its cluster expresses; default 8.
+    double marker_fold_change;
+    // Standard deviation of the natural logarithm of a gene's effect in a batch; default 0.3. One batch has no effect.
+    double batch_sd;
+    // Median library size, molecules per cell; default 3000. Library sizes are log-normal.
+    double library_size;
+    // Standard deviation of the natural logarithm of the library sizes; default 0.35.
+    double library_sd;
+    // Standard deviation of the natural logarithm of the genes' base expression, which is log-normal; default 2.
+    double gene_sd;
+    // Dispersion of the negative binomial: the variance is `mean + dispersion * mean^2`; default 0.3; 0 is Poisson.
+    double dispersion;
+} ScnSimulateOptions;
 
 // The call did what it should.
 #define SCN_OK 0
@@ -290,6 +326,47 @@ ScnStatus scn_matrix_validate(const struct ScnContext *context, const struct Scn
 ScnStatus scn_matrix_sum_duplicates(const struct ScnContext *context,
                                     const struct ScnMatrix *matrix,
                                     struct ScnSparse **result);
+
+// Writes the defaults into simulation options. `struct_size` is `sizeof(ScnSimulateOptions)` as the caller knows it.
+//
+// Errors: `SCN_ERR_NULL`, `SCN_ERR_STRUCT_SIZE`.
+//
+// @since 0.1.0
+ScnStatus scn_simulate_options_init(struct ScnSimulateOptions *options, size_t struct_size);
+
+// Draws a count matrix of `n_obs` cells x `n_vars` genes whose truth is known: clusters with markers, batches, library
+// sizes.
+//
+// A cell of cluster c and batch b with library size L has negative binomial counts of mean L * share and variance
+// mean + dispersion * mean^2. A gene's share is its base expression, times `marker_fold_change` if it marks c, times
+// its effect in b, divided by the sum of that over all genes. The model is Splatter's (Zappia et al. 2017) without
+// dropout and paths.
+//
+// Random numbers come from `context.seed`, each cell from a stream of its own: the same seed gives the same bits at
+// every number of threads and on every machine.
+//
+// - `options`: null for all defaults.
+// - `counts`: gets an obs-major matrix with i32 indices and no stored zeros; free it with `scn_sparse_free`.
+// - `clusters`, `batches`: `n_obs` labels from 0, or null.
+// - `marker_of`: for each of `n_vars` genes the cluster that it marks, or -1; or null.
+//
+// Memory: twice the result, and one double per gene, cluster and batch.
+//
+// Errors: `SCN_ERR_NULL`, `SCN_ERR_STRUCT_SIZE`, `SCN_ERR_INVALID_ARGUMENT` (an option out of range, more markers than
+// genes, n_obs or n_vars negative or above 2^31 - 1), `SCN_ERR_TYPE` (value_type), `SCN_ERR_SHAPE` (an output's length).
+//
+// @since 0.1.0
+ScnStatus scn_simulate_counts(const struct ScnContext *context,
+                              int64_t n_obs,
+                              int64_t n_vars,
+                              const struct ScnSimulateOptions *options,
+                              struct ScnSparse **counts,
+                              int32_t *clusters,
+                              int64_t clusters_len,
+                              int32_t *batches,
+                              int64_t batches_len,
+                              int32_t *marker_of,
+                              int64_t marker_of_len);
 
 // Fills a descriptor that borrows the result's arrays: they are valid until `scn_sparse_free`. Offsets are `SCN_I64`,
 // 0-based; the indices of each line ascend without repeats. Copy from it, or hand it to other functions.

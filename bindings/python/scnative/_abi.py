@@ -92,6 +92,22 @@ class ScnMatrix(Structure):
     ]
 
 
+class ScnSimulateOptions(Structure):
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("value_type", c_int32),
+        ("n_clusters", c_int64),
+        ("markers_per_cluster", c_int64),
+        ("n_batches", c_int64),
+        ("marker_fold_change", c_double),
+        ("batch_sd", c_double),
+        ("library_size", c_double),
+        ("library_sd", c_double),
+        ("gene_sd", c_double),
+        ("dispersion", c_double),
+    ]
+
+
 #: name -> (what it returns, what it takes)
 FUNCTIONS = {
     "scn_context_init": (c_int32, [c_void_p, c_size_t]),
@@ -104,6 +120,8 @@ FUNCTIONS = {
     "scn_matrix_init": (c_int32, [c_void_p, c_size_t]),
     "scn_matrix_validate": (c_int32, [c_void_p, c_void_p]),
     "scn_matrix_sum_duplicates": (c_int32, [c_void_p, c_void_p, c_void_p]),
+    "scn_simulate_options_init": (c_int32, [c_void_p, c_size_t]),
+    "scn_simulate_counts": (c_int32, [c_void_p, c_int64, c_int64, c_void_p, c_void_p, c_void_p, c_int64, c_void_p, c_int64, c_void_p, c_int64]),
     "scn_sparse_view": (c_int32, [c_void_p, c_void_p]),
     "scn_sparse_free": (None, [c_void_p]),
     "scn_last_error_message": (c_int32, [c_void_p, c_size_t, c_void_p]),
