@@ -93,6 +93,21 @@ impl<'a> Ctx<'a> {
         self
     }
 
+    /// Does `work` as the part `from` to `to` of the current part: how a function that is one step of its caller's
+    /// divides its own share of the progress bar.
+    pub fn within<T>(&self, from: f64, to: f64, work: impl FnOnce() -> T) -> T {
+        let (begin, end) = self.part.get();
+        self.part.set((begin + (end - begin) * from, begin + (end - begin) * to));
+        let outcome = work();
+        self.part.set((begin, end));
+        outcome
+    }
+
+    /// Does `work` as step `i` of `n` equal ones of the current part.
+    pub fn step<T>(&self, i: usize, n: usize, work: impl FnOnce() -> T) -> T {
+        self.within(i as f64 / n as f64, (i + 1) as f64 / n as f64, work)
+    }
+
     /// Reports progress if it is time to, and fails if the caller wants to stop. Cheap enough for any loop of the
     /// calling thread.
     pub fn poll(&self, done: f64) -> Result<()> {

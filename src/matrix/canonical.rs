@@ -17,9 +17,10 @@ pub enum Canonical<'a> {
 }
 
 impl Canonical<'_> {
+    /// The view, now declared canonical: to ask it for its [`Matrix::canonical`] again costs a look at each line.
     pub fn view(&self) -> Matrix<'_> {
         match self {
-            Self::Borrowed(matrix) => (*matrix).clone(),
+            Self::Borrowed(matrix) => matrix.declared_canonical(),
             Self::Owned(sparse) => sparse.view(),
         }
     }
@@ -119,7 +120,11 @@ fn out_of_range<V: Value, I: Index, T>(matrix: &Matrix, lines: SparseLines<V, I>
             n - 1 + lines.base,
             matrix.major().other().name(),
         ),
-        None => bail!(Matrix, "matrix.indices: are not sorted in {} {major} although the flags say so", matrix.major().name()),
+        None => bail!(
+            Matrix,
+            "matrix.indices: are not sorted in {} {major} although the flags say so",
+            matrix.major().name()
+        ),
     }
 }
 

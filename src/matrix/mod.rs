@@ -6,15 +6,20 @@
 //! - [`Lines`]: how kernels read a view, one line of the major axis at a time, once compiled for each type
 //!   ([`with_lines!`](crate::with_lines)).
 //! - [`Matrix::canonical`]: the view with sorted, unique indices that kernels work on.
+//! - [`Groups`] and [`reduce`]: sums, means, variances, counts, extremes, of all cells or of groups of them.
 
 mod canonical;
+pub mod groups;
 mod lines;
 mod owned;
+pub mod reduce;
+mod shared;
 mod types;
 mod validate;
 mod view;
 
 pub use canonical::Canonical;
+pub use groups::Groups;
 pub use lines::{DenseLines, Lines, SparseLines};
 pub use owned::Sparse;
 pub use types::{Index, IndexSlice, IndexType, IndexVec, Value, ValueSlice, ValueSliceMut, ValueType, ValueVec};

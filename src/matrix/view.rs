@@ -192,6 +192,21 @@ impl<'a> Matrix<'a> {
         }
     }
 
+    /// The same view with the promise that its indices are sorted and unique.
+    pub(super) fn declared_canonical(&self) -> Matrix<'_> {
+        let storage = match &self.storage {
+            Storage::Sparse { indptr, indices, base, values, .. } => Storage::Sparse {
+                indptr: Cow::Borrowed(indptr),
+                indices: *indices,
+                base: *base,
+                values: *values,
+                declared_canonical: true,
+            },
+            dense => dense.clone(),
+        };
+        Matrix { storage, ..*self }
+    }
+
     /// The same bytes with cells and genes exchanged.
     pub fn transposed(&self) -> Matrix<'a> {
         Matrix { n_obs: self.n_vars, n_vars: self.n_obs, major: self.major.other(), storage: self.storage.clone() }
