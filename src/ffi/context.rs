@@ -18,6 +18,7 @@ pub const SCN_DEVICE_CPU: i32 = 0;
 pub type ScnProgress = Option<unsafe extern "C" fn(done: f64, user: *mut c_void) -> i32>;
 
 /// Settings of one call. Null in its place means all defaults. Set up by `scn_context_init`.
+#[derive_ReprC]
 #[derive(Clone, Copy)]
 #[repr(C)]
 pub struct ScnContext {

@@ -9,6 +9,7 @@ use crate::ensure;
 use crate::error::Result;
 use crate::matrix::{Axis, IndexSlice, Matrix, ValueSlice, ValueSliceMut, ValueType};
 use libc::c_void;
+use safer_ffi::derive_ReprC;
 
 /// Sparse storage: `indptr`, `indices`, `values`.
 pub const SCN_SPARSE: i32 = 0;
@@ -47,6 +48,7 @@ pub const SCN_MATRIX_CANONICAL: u32 = 1;
 
 /// A borrowed matrix of cells (obs) x genes (var). The pointers stay the caller's: they are read during a call only and
 /// never written, unless the function's name ends in `_inplace`. Set up by `scn_matrix_init`, then filled in.
+#[derive_ReprC]
 #[derive(Clone, Copy)]
 #[repr(C)]
 pub struct ScnMatrix {

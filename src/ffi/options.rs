@@ -4,14 +4,16 @@
 use super::status::non_null;
 use crate::error::Result;
 use crate::{bail, ensure};
+use safer_ffi::layout::ReprC;
 use std::mem::{MaybeUninit, size_of};
 
-/// A plain `repr(C)` struct whose first field is `struct_size: u32`.
+/// A plain `repr(C)` struct whose first field is `struct_size: u32`. `#[derive_ReprC]` proves at compile time that its
+/// fields are types that C has.
 ///
 /// # Safety
 /// The struct is `repr(C)`, starts with `struct_size: u32`, has no padding that matters, and any bytes are a valid value
 /// of it (numbers, raw pointers and `Option` of function pointers only).
-pub(crate) unsafe trait Sized32: Copy {
+pub(crate) unsafe trait Sized32: Copy + ReprC {
     /// The C name, for messages.
     const NAME: &'static str;
     /// The size that the first released header had; a struct never gets smaller than this.

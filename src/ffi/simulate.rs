@@ -1,5 +1,6 @@
 //! Simulated counts.
 
+use safer_ffi::derive_ReprC;
 use super::context::{ScnContext, run};
 use super::matrix::{SCN_F32, SCN_I32, output};
 use super::options::{self, Sized32};
@@ -10,6 +11,7 @@ use crate::simulate::{self, Simulation};
 use crate::{bail, ensure};
 
 /// What `scn_simulate_counts` draws. Set up by `scn_simulate_options_init`.
+#[derive_ReprC]
 #[derive(Clone, Copy)]
 #[repr(C)]
 pub struct ScnSimulateOptions {
