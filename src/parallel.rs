@@ -342,11 +342,10 @@ fn pool(threads: usize) -> Result<&'static ThreadPool> {
         return Ok(&live.pool);
     }
     let threads = threads.max(default_threads());
-    let pool = ThreadPoolBuilder::new()
-        .num_threads(threads)
-        .thread_name(|i| format!("scnative-{i}"))
-        .build()
-        .map_err(|e| Error::new(ErrorKind::OutOfMemory, format!("n_threads: cannot start {threads} threads: {e}")))?;
+    let pool =
+        ThreadPoolBuilder::new().num_threads(threads).thread_name(|i| format!("scnative-{i}")).build().map_err(
+            |e| Error::new(ErrorKind::OutOfMemory, format!("n_threads: cannot start {threads} threads: {e}")),
+        )?;
     let made: &'static Pool = Box::leak(Box::new(Pool { pid, threads, pool }));
     if let Some(mut current) = lock_pool()
         && current.as_ref().is_none_or(|live| live.pid != pid || live.threads < made.threads)
@@ -376,10 +375,15 @@ mod tests {
         for threads in [1, 2, 3, 8] {
             let mut hits = vec![0u8; 1000];
             Ctx::new(threads)
-                .run_chunks(&mut hits, 7, || (), |(), _, piece| {
-                    piece.iter_mut().for_each(|hit| *hit += 1);
-                    Ok(())
-                })
+                .run_chunks(
+                    &mut hits,
+                    7,
+                    || (),
+                    |(), _, piece| {
+                        piece.iter_mut().for_each(|hit| *hit += 1);
+                        Ok(())
+                    },
+                )
                 .unwrap();
             assert!(hits.iter().all(|&hit| hit == 1));
         }
@@ -390,7 +394,8 @@ mod tests {
         let ctx = Ctx::new(3);
         let error = ctx.run(100, || (), |(), i| if i == 40 { bail_at(i) } else { Ok(()) }).unwrap_err();
         assert_eq!(error.message, "task 40");
-        let caught = std::panic::catch_unwind(|| Ctx::new(2).run(10, || (), |(), i| if i == 3 { panic!("3") } else { Ok(()) }));
+        let caught =
+            std::panic::catch_unwind(|| Ctx::new(2).run(10, || (), |(), i| if i == 3 { panic!("3") } else { Ok(()) }));
         assert!(caught.is_err());
         // and the pool still works
         assert_eq!(ctx.map(5, Ok).unwrap(), [0, 1, 2, 3, 4]);

@@ -72,7 +72,9 @@ fn a_panic_becomes_a_status_and_a_message() {
     assert_eq!(status, scnative::ffi::status::SCN_ERR_PANIC);
     let mut buffer = [0u8; 200];
     // SAFETY: the buffer is as long as stated.
-    unsafe { scnative::ffi::status::scn_last_error_message(buffer.as_mut_ptr().cast(), buffer.len(), std::ptr::null_mut()) };
+    unsafe {
+        scnative::ffi::status::scn_last_error_message(buffer.as_mut_ptr().cast(), buffer.len(), std::ptr::null_mut())
+    };
     let message = std::ffi::CStr::from_bytes_until_nul(&buffer).expect("closed by NUL").to_str().expect("UTF-8");
     assert!(message.contains("armed by a test"), "{message}");
     // and the next call is itself again

@@ -159,7 +159,12 @@ pub(crate) unsafe fn slice<'a, T>(pointer: *const T, len: i64, name: &str) -> Re
         return Ok(&[]);
     }
     non_null(pointer, name)?;
-    ensure!(pointer.is_aligned(), InvalidArgument, "{name}: address {pointer:p} is not aligned to {} bytes", align_of::<T>());
+    ensure!(
+        pointer.is_aligned(),
+        InvalidArgument,
+        "{name}: address {pointer:p} is not aligned to {} bytes",
+        align_of::<T>()
+    );
     ensure!(
         (len as u64).saturating_mul(size_of::<T>() as u64) <= isize::MAX as u64,
         Overflow,
@@ -173,12 +178,22 @@ pub(crate) unsafe fn slice<'a, T>(pointer: *const T, len: i64, name: &str) -> Re
 ///
 /// # Safety
 /// `pointer` is null or valid for writes of `len` initialised elements of `T`, by nobody else, for `'a`.
-pub(crate) unsafe fn output<'a, T>(pointer: *mut T, len: i64, needed: usize, name: &str) -> Result<Option<&'a mut [T]>> {
+pub(crate) unsafe fn output<'a, T>(
+    pointer: *mut T,
+    len: i64,
+    needed: usize,
+    name: &str,
+) -> Result<Option<&'a mut [T]>> {
     if pointer.is_null() {
         return Ok(None);
     }
     ensure!(len == needed as i64, Shape, "{name}: has length {len}, must have {needed}");
-    ensure!(pointer.is_aligned(), InvalidArgument, "{name}: address {pointer:p} is not aligned to {} bytes", align_of::<T>());
+    ensure!(
+        pointer.is_aligned(),
+        InvalidArgument,
+        "{name}: address {pointer:p} is not aligned to {} bytes",
+        align_of::<T>()
+    );
     if needed == 0 {
         return Ok(Some(&mut []));
     }
@@ -190,7 +205,12 @@ pub(crate) unsafe fn output<'a, T>(pointer: *mut T, len: i64, needed: usize, nam
 ///
 /// # Safety
 /// As [`output`].
-pub(crate) unsafe fn required_output<'a, T>(pointer: *mut T, len: i64, needed: usize, name: &str) -> Result<&'a mut [T]> {
+pub(crate) unsafe fn required_output<'a, T>(
+    pointer: *mut T,
+    len: i64,
+    needed: usize,
+    name: &str,
+) -> Result<&'a mut [T]> {
     // SAFETY: as this function's own contract.
     match unsafe { output(pointer, len, needed, name)? } {
         Some(out) => Ok(out),
@@ -283,9 +303,18 @@ fn extent(m: &ScnMatrix, major: Axis, name: &str) -> Result<Extent> {
     let Some(all) = n_major.checked_mul(n_minor) else {
         bail!(Overflow, "{name}: {n_major} x {n_minor} elements are more than 64 bits count")
     };
-    ensure!(m.nnz == 0 || m.nnz == all, Shape, "{name}.nnz: is {}, must be 0 or {all} (n_obs * n_vars) as the matrix is dense", m.nnz);
+    ensure!(
+        m.nnz == 0 || m.nnz == all,
+        Shape,
+        "{name}.nnz: is {}, must be 0 or {all} (n_obs * n_vars) as the matrix is dense",
+        m.nnz
+    );
     let stride = if m.stride == 0 { n_minor } else { m.stride };
-    ensure!(stride >= n_minor, Shape, "{name}.stride: is {stride}, must be 0 or at least {n_minor}, the length of a line");
+    ensure!(
+        stride >= n_minor,
+        Shape,
+        "{name}.stride: is {stride}, must be 0 or at least {n_minor}, the length of a line"
+    );
     let stored = match n_major {
         0 => Some(0),
         _ => (n_major - 1).checked_mul(stride).and_then(|before| before.checked_add(n_minor)),
@@ -305,7 +334,12 @@ pub(crate) unsafe fn view<'a>(pointer: *const ScnMatrix, name: &str) -> Result<M
     // SAFETY: not null, the rest is this function's own contract.
     let m = unsafe { options::read(pointer)? };
     let major = axis(m.major, &format!("{name}.major"))?;
-    ensure!(m.flags & !SCN_MATRIX_CANONICAL == 0, InvalidArgument, "{name}.flags: is {:#x}, has bits that are not SCN_MATRIX_*", m.flags);
+    ensure!(
+        m.flags & !SCN_MATRIX_CANONICAL == 0,
+        InvalidArgument,
+        "{name}.flags: is {:#x}, has bits that are not SCN_MATRIX_*",
+        m.flags
+    );
     ensure!(
         matches!(m.storage, SCN_SPARSE | SCN_DENSE),
         InvalidArgument,
@@ -323,7 +357,15 @@ pub(crate) unsafe fn view<'a>(pointer: *const ScnMatrix, name: &str) -> Result<M
         let lines = if major == Axis::Obs { m.n_obs } else { m.n_vars };
         let indptr = indices(m.indptr, m.indptr_type, lines + 1, &format!("{name}.indptr"))?;
         let indices = indices(m.indices, m.index_type, m.nnz, &format!("{name}.indices"))?;
-        Matrix::sparse(major, shape, indptr, indices, values, i64::from(m.index_base), m.flags & SCN_MATRIX_CANONICAL != 0)
+        Matrix::sparse(
+            major,
+            shape,
+            indptr,
+            indices,
+            values,
+            i64::from(m.index_base),
+            m.flags & SCN_MATRIX_CANONICAL != 0,
+        )
     }
 }
 
@@ -346,7 +388,15 @@ pub(crate) unsafe fn values_mut<'a>(pointer: *const ScnMatrix, name: &str) -> Re
         value_type(m.value_type, &format!("{name}.value_type"))?.name()
     );
     // SAFETY: length and type are those that the descriptor states, which the caller vouches for.
-    match unsafe { typed_output(m.values.cast_mut(), m.value_type, extent.stored, extent.stored as usize, &format!("{name}.values"))? } {
+    match unsafe {
+        typed_output(
+            m.values.cast_mut(),
+            m.value_type,
+            extent.stored,
+            extent.stored as usize,
+            &format!("{name}.values"),
+        )?
+    } {
         Some(values) => Ok(values),
         None if extent.stored == 0 => Ok(ValueSliceMut::F64(&mut [])),
         None => bail!(Null, "{name}.values: is null, must point to {} elements", extent.stored),

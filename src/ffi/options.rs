@@ -45,7 +45,12 @@ pub(crate) unsafe fn read<T: Sized32>(pointer: *const T) -> Result<T> {
     for at in known..size {
         // SAFETY: below the size that the caller vouches for.
         if unsafe { bytes.add(at).read() } != 0 {
-            bail!(StructSize, "{}: byte {at} is set, which this library (version {}) does not know; use a newer library", T::NAME, env!("CARGO_PKG_VERSION"));
+            bail!(
+                StructSize,
+                "{}: byte {at} is set, which this library (version {}) does not know; use a newer library",
+                T::NAME,
+                env!("CARGO_PKG_VERSION")
+            );
         }
     }
     // SAFETY: both are at least min(size, known) bytes long; any bytes are a valid T by the trait's contract.

@@ -1,6 +1,5 @@
 //! Simulated counts.
 
-use safer_ffi::derive_ReprC;
 use super::context::{ScnContext, run};
 use super::matrix::{SCN_F32, SCN_I32, output};
 use super::options::{self, Sized32};
@@ -9,6 +8,7 @@ use super::status::{ScnStatus, guard, non_null, put};
 use crate::error::Result;
 use crate::simulate::{self, Simulation};
 use crate::{bail, ensure};
+use safer_ffi::derive_ReprC;
 
 /// What `scn_simulate_counts` draws. Set up by `scn_simulate_options_init`.
 #[derive_ReprC]

@@ -40,7 +40,12 @@ pub unsafe extern "C" fn scn_sparse_view(sparse: *const ScnSparse, view: *mut Sc
         // SAFETY: both not null, the rest is the caller's contract.
         let (m, mut out) = unsafe { (&(*sparse).matrix, options::read(view)?) };
         let size = out.struct_size as usize;
-        ensure!(size >= size_of::<ScnMatrix>(), StructSize, "view.struct_size: is {size}, must be {}", size_of::<ScnMatrix>());
+        ensure!(
+            size >= size_of::<ScnMatrix>(),
+            StructSize,
+            "view.struct_size: is {size}, must be {}",
+            size_of::<ScnMatrix>()
+        );
         out.storage = SCN_SPARSE;
         out.major = if m.major == Axis::Obs { SCN_OBS } else { SCN_VAR };
         out.index_base = 0;

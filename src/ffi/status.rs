@@ -177,7 +177,11 @@ pub(crate) unsafe fn put_text(text: &str, buffer: *mut libc::c_char, capacity: u
 /// # Safety
 /// `buffer` is null or valid for writes of `capacity` bytes; `needed` is null or valid for a write.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn scn_last_error_message(buffer: *mut libc::c_char, capacity: usize, needed: *mut usize) -> ScnStatus {
+pub unsafe extern "C" fn scn_last_error_message(
+    buffer: *mut libc::c_char,
+    capacity: usize,
+    needed: *mut usize,
+) -> ScnStatus {
     guard(|| {
         let message = LAST_ERROR.with(|last| last.borrow().clone());
         // SAFETY: as this function's own contract.

@@ -57,7 +57,8 @@ impl<V: Value, I: Index + sprs::SpIndex> TryFrom<Sparse> for CsMatI<V, I, i64> {
 
     fn try_from(matrix: Sparse) -> Result<Self> {
         let value_type = matrix.values.value_type();
-        let wrong = || Error::new(ErrorKind::Type, format!("values: are {}, not of the type asked for", value_type.name()));
+        let wrong =
+            || Error::new(ErrorKind::Type, format!("values: are {}, not of the type asked for", value_type.name()));
         let indices = I::unwrap_vec(matrix.indices)
             .ok_or_else(|| Error::new(ErrorKind::Type, "indices: not of the type asked for"))?;
         let values = V::unwrap_vec(matrix.values).ok_or_else(wrong)?;

@@ -62,7 +62,11 @@ fn check_finite(ctx: &Ctx, matrix: &Matrix, lines: impl Lines) -> Result<()> {
                 if let Some(k) = lines.values(major).iter().position(|v| !v.to_f64().is_finite()) {
                     let minor = lines.minor(major, k);
                     let (obs, var) = if matrix.major() == Axis::Obs { (major, minor) } else { (minor, major) };
-                    bail!(Value, "matrix: the value of obs {obs}, var {var} is {}, must be finite", lines.values(major)[k].to_f64());
+                    bail!(
+                        Value,
+                        "matrix: the value of obs {obs}, var {var} is {}, must be finite",
+                        lines.values(major)[k].to_f64()
+                    );
                 }
             }
             Ok(())

@@ -91,17 +91,16 @@ impl<'a> Matrix<'a> {
             indices.len(),
             values.len()
         );
-        ensure!(
-            indptr.get(0) == base,
-            Matrix,
-            "matrix.indptr[0]: is {}, must be {base} (index_base)",
-            indptr.get(0)
-        );
+        ensure!(indptr.get(0) == base, Matrix, "matrix.indptr[0]: is {}, must be {base} (index_base)", indptr.get(0));
         let mut before = base;
         for i in 1..=n_major {
             let offset = indptr.get(i);
             if offset < before {
-                bail!(Matrix, "matrix.indptr[{i}]: is {offset}, less than indptr[{}] = {before}; offsets must not decrease", i - 1);
+                bail!(
+                    Matrix,
+                    "matrix.indptr[{i}]: is {offset}, less than indptr[{}] = {before}; offsets must not decrease",
+                    i - 1
+                );
             }
             before = offset;
         }
@@ -117,13 +116,22 @@ impl<'a> Matrix<'a> {
             IndexSlice::I64(offsets) if base == 0 => Cow::Borrowed(offsets),
             _ => Cow::Owned((0..=n_major).map(|i| indptr.get(i) - base).collect()),
         };
-        Ok(Self { n_obs, n_vars, major, storage: Storage::Sparse { indptr, indices, base, values, declared_canonical } })
+        Ok(Self {
+            n_obs,
+            n_vars,
+            major,
+            storage: Storage::Sparse { indptr, indices, base, values, declared_canonical },
+        })
     }
 
     /// A dense view whose lines along `major` are contiguous, `stride` elements apart.
     pub fn dense(major: Axis, (n_obs, n_vars): (usize, usize), values: ValueSlice<'a>, stride: usize) -> Result<Self> {
         let (n_major, n_minor) = if major == Axis::Obs { (n_obs, n_vars) } else { (n_vars, n_obs) };
-        ensure!(stride >= n_minor, Shape, "matrix.stride: is {stride}, must be at least {n_minor}, the length of a line");
+        ensure!(
+            stride >= n_minor,
+            Shape,
+            "matrix.stride: is {stride}, must be at least {n_minor}, the length of a line"
+        );
         let needed = if n_major == 0 { 0 } else { (n_major - 1) * stride + n_minor };
         ensure!(
             values.len() >= needed,
