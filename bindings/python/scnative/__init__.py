@@ -2,6 +2,7 @@
 
 - :mod:`scnative.pp`, :mod:`scnative.tl`, :mod:`scnative.get`: scanpy's functions on AnnData.
 - :mod:`scnative.array`: the same on scipy and numpy matrices.
+- :mod:`scnative.datasets`: data to try things on.
 - :data:`scnative.settings`: threads, seed, progress.
 - :func:`scnative.build_info`: which library is loaded.
 
@@ -30,13 +31,14 @@ TYPE_CHECKING = False  # type checkers take it for true; importing typing for it
 if TYPE_CHECKING:
     from typing import Any
 
-    from . import array, pp, tl
+    from . import array, datasets, pp, tl
 
 __version__ = "0.1.0"
 
 #: What is loaded when it is first asked for: name -> (module, attribute or None for the module itself).
 _LAZY = {
     "array": ("scnative.array", None),
+    "datasets": ("scnative.datasets", None),
     "pp": ("scnative.pp", None),
     "tl": ("scnative.tl", None),
     "build_info": ("scnative._build_info", "build_info"),
