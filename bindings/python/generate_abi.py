@@ -1,4 +1,7 @@
-"""Writes scnative/_abi.py from include/scnative.h: `make header` runs it; tests/python/test_abi.py fails when it drifted.
+"""Writes what follows from include/scnative.h: `make header` runs it, tests/python/test_abi.py fails when it drifted.
+
+- scnative/_abi.py: the declarations for ctypes;
+- tests/abi/structs.rs: the fields of each struct, for the Rust side of the layout test.
 
 Needs pycparser and a C compiler for its preprocessor.
 """
@@ -14,7 +17,8 @@ from pycparser import c_ast, c_parser
 
 ROOT = Path(__file__).resolve().parents[2]
 HEADER = ROOT / "include" / "scnative.h"
-TARGET = Path(__file__).resolve().parent / "scnative" / "_abi.py"
+DECLARATIONS = Path(__file__).resolve().parent / "scnative" / "_abi.py"
+STRUCTS = ROOT / "tests" / "abi" / "structs.rs"
 
 SCALARS = {
     "int8_t": "c_int8",
@@ -93,9 +97,7 @@ class Types:
         return [] if kinds == ["None"] else kinds
 
 
-def generate() -> str:
-    text = HEADER.read_text()
-    types = Types(parse(text))
+def declarations(text: str, types: Types) -> str:
     out = [
         '"""Declarations of include/scnative.h for ctypes. Made by generate_abi.py (`make header`): do not edit."""',
         "",
@@ -122,8 +124,22 @@ def generate() -> str:
     return "\n".join(out)
 
 
+def structs(types: Types) -> str:
+    lines = ["// The structs of include/scnative.h and their fields. Made by generate_abi.py (`make header`): do not edit.", "layouts! {"]
+    lines += [f"    {name}: {' '.join(d.name for d in struct.decls)};" for name, struct in types.structs.items()]
+    return "\n".join([*lines, "}", ""])
+
+
+def generate() -> dict[Path, str]:
+    text = HEADER.read_text()
+    types = Types(parse(text))
+    return {DECLARATIONS: declarations(text, types), STRUCTS: structs(types)}
+
+
 if __name__ == "__main__":
     made = generate()
     if sys.argv[1:] == ["--check"]:
-        sys.exit(0 if TARGET.exists() and TARGET.read_text() == made else f"{TARGET} is not what the header says: run `make header`")
-    TARGET.write_text(made)
+        drifted = [str(path) for path, content in made.items() if not path.exists() or path.read_text() != content]
+        sys.exit(f"{', '.join(drifted)}: not what the header says, run `make header`" if drifted else 0)
+    for path, content in made.items():
+        path.write_text(content)

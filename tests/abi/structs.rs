@@ -1,0 +1,6 @@
+// The structs of include/scnative.h and their fields. Made by generate_abi.py (`make header`): do not edit.
+layouts! {
+    ScnContext: struct_size n_threads device reserved seed progress progress_user cancel;
+    ScnMatrix: struct_size storage major index_base n_obs n_vars nnz indptr indices values indptr_type index_type value_type flags stride;
+    ScnSimulateOptions: struct_size value_type n_clusters markers_per_cluster n_batches marker_fold_change batch_sd library_size library_sd gene_sd dispersion;
+}
