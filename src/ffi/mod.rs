@@ -15,3 +15,8 @@ pub mod simulate;
 pub mod sparse;
 pub mod status;
 pub mod version;
+
+// The structs that callers fill, all of them: tests/layout.rs holds their layout against the record.
+pub use context::ScnContext;
+pub use matrix::ScnMatrix;
+pub use simulate::ScnSimulateOptions;
