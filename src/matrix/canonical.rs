@@ -74,6 +74,9 @@ fn check<V: Value, I: Index>(ctx: &Ctx, matrix: &Matrix, lines: SparseLines<V, I
         |(), p| {
             for major in pieces[p].clone() {
                 let indices = lines.indices(major);
+                if indices.is_empty() {
+                    continue;
+                }
                 let (ascending, lo, hi) = if declared_canonical {
                     let ends = indices.first().zip(indices.last());
                     (true, ends.map_or(base, |e| e.0.to_i64()), ends.map_or(base, |e| e.1.to_i64()))

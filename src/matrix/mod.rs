@@ -7,13 +7,17 @@
 //!   ([`with_lines!`](crate::with_lines)).
 //! - [`Matrix::canonical`]: the view with sorted, unique indices that kernels work on.
 //! - [`Groups`] and [`reduce`]: sums, means, variances, counts, extremes, of all cells or of groups of them.
+//! - [`transpose`]: the same matrix compressed along the other axis, whole or a block of lines at a time.
 
+mod buffer;
 mod canonical;
+mod density;
 pub mod groups;
 mod lines;
 mod owned;
 pub mod reduce;
 mod shared;
+pub mod transpose;
 mod types;
 mod validate;
 mod view;

@@ -7,6 +7,7 @@
 //! the layout. Lines that run along cells' genes (obs-major) are *scattered* into a row of sums, group by group so that
 //! the row stays in the cache; lines along genes' cells (var-major) are *gathered*, each into the sums of its gene.
 
+use super::density::Density;
 use super::shared::Shared;
 use super::{Axis, Groups, Lines, Matrix, Value};
 use crate::error::Result;
@@ -527,40 +528,6 @@ fn scattered<F: Fold>(
         rest = &rest[n..];
     }
     Ok(())
-}
-
-/// How the stored values spread over the genes, estimated from some lines: only how evenly work is divided depends on
-/// it.
-struct Density {
-    hull: Range<usize>,
-    /// Values before each gene of the hull, in the sample.
-    before: Vec<u64>,
-}
-
-impl Density {
-    fn of(matrix: &Matrix, hull: &Range<usize>) -> Self {
-        const SAMPLE: usize = 256;
-        let mut before = vec![0; hull.len() + 1];
-        if matrix.is_sparse() {
-            let step = matrix.n_obs().div_ceil(SAMPLE).max(1);
-            with_lines!(matrix, |lines| sample(lines, step, hull, &mut before[1..]));
-            (1..before.len()).for_each(|i| before[i] += before[i - 1]);
-        }
-        Self { hull: hull.clone(), before }
-    }
-
-    fn cut(&self, pieces: usize) -> impl Iterator<Item = Range<usize>> {
-        let first = self.hull.start;
-        balanced_ranges(self.hull.len(), pieces, |i| self.before[i])
-            .into_iter()
-            .map(move |r| r.start + first..r.end + first)
-    }
-}
-
-fn sample(lines: impl Lines, step: usize, hull: &Range<usize>, counts: &mut [u64]) {
-    for cell in (0..lines.n_major()).step_by(step) {
-        lines.for_each_in(cell, hull.clone(), |gene, _| counts[gene - hull.start] += 1);
-    }
 }
 
 #[cfg(test)]
