@@ -2,6 +2,7 @@
 
 - :mod:`scnative.pp`, :mod:`scnative.tl`, :mod:`scnative.get`: scanpy's functions on AnnData.
 - :mod:`scnative.array`: the same on scipy and numpy matrices.
+- :func:`scnative.read`: h5ad files, 10x h5 files and 10x folders, as AnnData; :mod:`scnative.datasets`: data to try things on.
 - :mod:`scnative.datasets`: data to try things on.
 - :data:`scnative.settings`: threads, seed, progress.
 - :func:`scnative.build_info`: which library is loaded.
@@ -42,6 +43,9 @@ _LAZY = {
     "pp": ("scnative.pp", None),
     "tl": ("scnative.tl", None),
     "build_info": ("scnative._build_info", "build_info"),
+    "read": ("scnative._read", "read"),
+    "read_10x_h5": ("scnative._read", "read_10x_h5"),
+    "read_h5ad": ("scnative._read", "read_h5ad"),
 }
 
 __all__ = [
