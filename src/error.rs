@@ -66,10 +66,14 @@ macro_rules! bail {
     };
 }
 
-/// `ensure!(n > 0, InvalidArgument, "n: is {n}, must be positive")` is `bail!` unless the condition holds.
+/// `ensure!(n > 0, InvalidArgument, "n: is {n}, must be positive")` is `bail!` unless the condition holds; NaN, which
+/// compares as false, does not pass.
 #[macro_export]
 macro_rules! ensure {
     ($condition:expr, $kind:ident, $($message:tt)+) => {
-        if !$condition { $crate::bail!($kind, $($message)+) }
+        match $condition {
+            true => {}
+            false => $crate::bail!($kind, $($message)+),
+        }
     };
 }

@@ -9,6 +9,7 @@
 
 use crate::error::{Error, ErrorKind, Result};
 use rayon::{ThreadPool, ThreadPoolBuilder};
+use std::cell::{Cell, RefCell};
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex};
@@ -20,15 +21,18 @@ const POLL: Duration = Duration::from_millis(50);
 /// Called with the part done, 0 to 1; returns whether to go on.
 pub type Progress<'a> = dyn FnMut(f64) -> bool + 'a;
 
+/// Called with each warning.
+pub type Warn<'a> = dyn FnMut(&str) + 'a;
+
 /// How one call shall run: threads, seed, progress, cancellation.
 pub struct Ctx<'a> {
     threads: usize,
     seed: u64,
     cancel: Option<&'a AtomicBool>,
-    progress: Option<std::cell::RefCell<&'a mut Progress<'a>>>,
-    warn: std::cell::RefCell<Option<Box<dyn FnMut(&str) + 'a>>>,
-    last_poll: std::cell::Cell<Option<Instant>>,
-    part: std::cell::Cell<(f64, f64)>,
+    progress: Option<RefCell<&'a mut Progress<'a>>>,
+    warn: RefCell<Option<Box<Warn<'a>>>>,
+    last_poll: Cell<Option<Instant>>,
+    part: Cell<(f64, f64)>,
 }
 
 impl Default for Ctx<'_> {
@@ -47,7 +51,7 @@ impl<'a> Ctx<'a> {
             progress: None,
             warn: Default::default(),
             last_poll: Default::default(),
-            part: std::cell::Cell::new((0.0, 1.0)),
+            part: Cell::new((0.0, 1.0)),
         }
     }
 
@@ -62,7 +66,7 @@ impl<'a> Ctx<'a> {
     }
 
     pub fn with_progress(mut self, progress: &'a mut Progress<'a>) -> Self {
-        self.progress = Some(std::cell::RefCell::new(progress));
+        self.progress = Some(RefCell::new(progress));
         self
     }
 
@@ -411,7 +415,16 @@ mod tests {
             let begun = Instant::now();
             let mut stop_at_once = |_: f64| false;
             let ctx = Ctx::new(threads).with_progress(&mut stop_at_once);
-            let error = ctx.run(10_000, || (), |(), _| Ok(std::thread::sleep(Duration::from_millis(5)))).unwrap_err();
+            let error = ctx
+                .run(
+                    10_000,
+                    || (),
+                    |(), _| {
+                        std::thread::sleep(Duration::from_millis(5));
+                        Ok(())
+                    },
+                )
+                .unwrap_err();
             assert_eq!(error.kind, ErrorKind::Cancelled);
             assert!(begun.elapsed() < Duration::from_secs(2));
         }

@@ -133,7 +133,8 @@ fn out_of_range<V: Value, I: Index, T>(matrix: &Matrix, lines: SparseLines<V, I>
 
 fn sort<V: Value, I: Index>(ctx: &Ctx, matrix: &Matrix, lines: SparseLines<V, I>) -> Result<Sparse> {
     let pieces = ctx.balanced(lines.n_major(), |i| lines.indptr[i] as u64);
-    let done: Vec<Mutex<(Vec<i64>, Vec<I>, Vec<V>)>> = pieces.iter().map(|_| Mutex::default()).collect();
+    type Sorted<V, I> = (Vec<i64>, Vec<I>, Vec<V>);
+    let done: Vec<Mutex<Sorted<V, I>>> = pieces.iter().map(|_| Mutex::default()).collect();
     ctx.run(pieces.len(), Vec::<(I, V)>::new, |line, p| {
         let mut out = done[p].lock().unwrap_or_else(|e| e.into_inner());
         let (lens, indices, values) = &mut *out;
@@ -144,7 +145,7 @@ fn sort<V: Value, I: Index>(ctx: &Ctx, matrix: &Matrix, lines: SparseLines<V, I>
             let begun = indices.len();
             for &(i, v) in line.iter() {
                 let i = I::from_i64(i.to_i64() - lines.base);
-                match (&indices[begun..]).last() {
+                match indices[begun..].last() {
                     Some(&last) if last == i => {
                         let at = values.len() - 1;
                         values[at] = values[at].wrapping_plus(v);
