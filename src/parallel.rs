@@ -12,7 +12,7 @@ use rayon::{ThreadPool, ThreadPoolBuilder};
 use std::cell::{Cell, RefCell};
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Condvar, Mutex};
+use std::sync::{Condvar, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 /// How often the calling thread reports progress and asks whether to stop.
@@ -333,16 +333,16 @@ struct Pool {
     pool: ThreadPool,
 }
 
-/// The pool in use. Replaced pools are leaked: their threads may still work for other callers, and in a forked child
-/// they do not exist, so that joining them would hang.
-static POOL: Mutex<Option<&'static Pool>> = Mutex::new(None);
+/// The pools made so far, the newest last. None is ever dropped: another caller may be using it, and in a forked child
+/// its threads do not exist, so that joining them would hang.
+static POOLS: Mutex<Vec<&'static Pool>> = Mutex::new(Vec::new());
 
 /// The library's own pool: never rayon's global one, made at first use, made anew in a forked child (whose threads
 /// are gone) and when a call asks for more threads than it has.
 fn pool(threads: usize) -> Result<&'static ThreadPool> {
     let pid = std::process::id();
-    let serves = |live: &&'static Pool| live.pid == pid && live.threads >= threads;
-    if let Some(live) = lock_pool().and_then(|current| *current).filter(serves) {
+    let serves = |live: &&&'static Pool| live.pid == pid && live.threads >= threads;
+    if let Some(live) = lock_pools().and_then(|pools| pools.iter().rev().find(serves).copied()) {
         return Ok(&live.pool);
     }
     let threads = threads.max(default_threads());
@@ -351,19 +351,17 @@ fn pool(threads: usize) -> Result<&'static ThreadPool> {
             |e| Error::new(ErrorKind::OutOfMemory, format!("n_threads: cannot start {threads} threads: {e}")),
         )?;
     let made: &'static Pool = Box::leak(Box::new(Pool { pid, threads, pool }));
-    if let Some(mut current) = lock_pool()
-        && current.as_ref().is_none_or(|live| live.pid != pid || live.threads < made.threads)
-    {
-        *current = Some(made);
+    if let Some(mut pools) = lock_pools() {
+        pools.push(made);
     }
     Ok(&made.pool)
 }
 
 /// Held for some nanoseconds only. It is tried, not waited for: the parent may have forked just while another of its
 /// threads held it, and then nobody in the child will ever release it (each call there makes a pool of its own).
-fn lock_pool() -> Option<std::sync::MutexGuard<'static, Option<&'static Pool>>> {
+fn lock_pools() -> Option<MutexGuard<'static, Vec<&'static Pool>>> {
     (0..1000).find_map(|_| {
-        POOL.try_lock().ok().or_else(|| {
+        POOLS.try_lock().ok().or_else(|| {
             std::thread::yield_now();
             None
         })

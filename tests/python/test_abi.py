@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -49,6 +50,29 @@ def test_the_header_compiles_alone_and_in_two_units(compiler, standard, tmp_path
     flags = [f"-std={standard}", "-Wall", "-Wextra", "-Wpedantic", "-Werror", f"-I{HEADER.parent}"]
     run(driver, *flags, tmp_path / f"one{suffix}", tmp_path / f"two{suffix}", "-o", tmp_path / "linked")
     run(tmp_path / "linked")
+
+
+def build_c(source, folder, *flags: str):
+    """A C program linked against the library that is under test."""
+    library = Path(_lib.path()).resolve()
+    # the linker wants the file under the name that programs ask for
+    (folder / f"libscnative.so.{abi.SCN_ABI_VERSION}").symlink_to(library)
+    (folder / "libscnative.so").symlink_to(library)
+    program = folder / source.stem
+    warnings = ["-std=c99", "-D_POSIX_C_SOURCE=200809L", "-Wall", "-Wextra", "-Wpedantic", "-Werror"]
+    run("cc", *warnings, *flags, f"-I{HEADER.parent}", source, f"-L{folder}", "-lscnative", f"-Wl,-rpath,{folder}", "-o", program)
+    return program
+
+
+def test_a_c_program_on_the_raw_abi(tmp_path):
+    assert run(build_c(ROOT / "tests" / "c" / "abi.c", tmp_path)) == "ok\n"
+
+
+@pytest.mark.skipif(not shutil.which("valgrind"), reason="needs valgrind: apt-get install valgrind")
+def test_a_c_program_on_the_raw_abi_under_valgrind(tmp_path):
+    program = build_c(ROOT / "tests" / "c" / "abi.c", tmp_path, "-g")
+    check = ["--error-exitcode=9", "--leak-check=full", "--errors-for-leak-kinds=definite", "--show-leak-kinds=definite"]
+    assert run("valgrind", "--quiet", *check, program, "without fork") == "ok\n"
 
 
 def test_what_is_made_from_the_header_is_up_to_date():
