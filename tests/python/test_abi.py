@@ -147,6 +147,17 @@ def matrix_functions() -> list[str]:
     return found
 
 
+def test_every_function_and_field_is_documented():
+    text = HEADER.read_text()
+    for name in TYPES.functions:
+        comment = re.search(rf"((?://[^\n]*\n)+)[^;{{}}/]*\b{name}\(", text)
+        assert comment and "@since" in comment[1], f"{name}: needs a description with @since"
+    for name, struct in TYPES.structs.items():
+        body = text[text.index(f"typedef struct {name} {{") : text.index(f"}} {name};")]
+        for field in struct.decls:
+            assert re.search(rf"//[^\n]*\n[^\n]*\b{field.name}\b", body), f"{name}.{field.name}: needs a description"
+
+
 def pointed_at(kind) -> str:
     """The name of the struct that a parameter points to, or an empty text."""
     return getattr(getattr(getattr(kind, "type", None), "type", None), "name", None) or ""
