@@ -327,6 +327,146 @@ ScnStatus scn_matrix_sum_duplicates(const struct ScnContext *context,
                                     const struct ScnMatrix *matrix,
                                     struct ScnSparse **result);
 
+// Makes the matrix compressed along `major` (`SCN_OBS` or `SCN_VAR`), with sorted indices without repeats, as scipy's
+// `tocsr` and `tocsc` (repeats are summed). Zeros that are stored stay; a dense matrix gives its non-zeros. The type of
+// the values stays; offsets are i64, indices 0-based, i32 wherever they fit unless the matrix lies that way already
+// (then they keep their type). Free the result with `scn_sparse_free`.
+//
+// Memory: the result, 8 bytes for each line of it, 4 bytes per thread for each line of the matrix.
+//
+// Errors: as `scn_matrix_validate`, except for the values, which may be anything.
+//
+// @since 0.1.0
+ScnStatus scn_matrix_to_major(const struct ScnContext *context,
+                              const struct ScnMatrix *matrix,
+                              int32_t major,
+                              struct ScnSparse **result);
+
+// Makes a sparse matrix of the cells `obs` and the genes `vars`, given by their 0-based numbers, in the order given; one
+// may be given several times. A null pointer means all of that axis, in their order; to take none, give any pointer
+// and length 0. The result keeps the major axis and the type of the values; zeros that are stored stay. Offsets are i64,
+// indices i32 wherever they fit. Free it with `scn_sparse_free`. As scipy's `matrix[obs][:, vars]`.
+//
+// Memory: the result, and 16 bytes for each gene (or cell) of the minor axis.
+//
+// Errors: as `scn_matrix_validate`, except for the values; `SCN_ERR_INVALID_ARGUMENT` for a number out of range;
+// `SCN_ERR_UNSUPPORTED` if the matrix is dense.
+//
+// @since 0.1.0
+ScnStatus scn_matrix_subset(const struct ScnContext *context,
+                            const struct ScnMatrix *matrix,
+                            const int64_t *obs,
+                            int64_t obs_len,
+                            const int64_t *vars,
+                            int64_t vars_len,
+                            struct ScnSparse **result);
+
+// `scn_matrix_subset` by masks: one byte for each cell and each gene, 0 for those that are left out. Null means all.
+//
+// Errors: as `scn_matrix_subset`; `SCN_ERR_SHAPE` for a mask of another length than its axis.
+//
+// @since 0.1.0
+ScnStatus scn_matrix_subset_masked(const struct ScnContext *context,
+                                   const struct ScnMatrix *matrix,
+                                   const uint8_t *obs,
+                                   int64_t obs_len,
+                                   const uint8_t *vars,
+                                   int64_t vars_len,
+                                   struct ScnSparse **result);
+
+// Makes one sparse matrix of `n_matrices`, one after the other along `along` (`SCN_OBS`: their cells follow each other,
+// `SCN_VAR`: their genes); on the other axis they must be equally long. The result is compressed along the first one's
+// major axis; its values are of the smallest type that holds those of all, as numpy's `result_type` says; its indices
+// are i32 wherever they fit. Dense matrices contribute their non-zeros. Free it with `scn_sparse_free`.
+//
+// Memory: the result, and copies of those matrices that are dense, unsorted, compressed along the other axis or of
+// another type of values.
+//
+// Errors: as `scn_matrix_validate` for each matrix, except for the values; `SCN_ERR_SHAPE` if they do not fit;
+// `SCN_ERR_INVALID_ARGUMENT` if there are none.
+//
+// @since 0.1.0
+ScnStatus scn_matrix_concat(const struct ScnContext *context,
+                            const struct ScnMatrix *const *matrices,
+                            int64_t n_matrices,
+                            int32_t along,
+                            struct ScnSparse **result);
+
+// Writes the whole matrix to `out`: `n_obs * n_vars` elements of type `out_type`, lines along `major` (`SCN_OBS`: cells
+// one after the other, C order; `SCN_VAR`: genes, Fortran order) without gaps. Values are converted as C does, except
+// that integers are cut off at the ends of their range and NaN becomes 0 there. As scipy's `toarray`.
+//
+// No memory beside the output. The output is written as the call goes on: after a cancellation it holds a part.
+//
+// Errors: as `scn_matrix_validate`, except for the values; `SCN_ERR_SHAPE` if `out_len` is not `n_obs * n_vars`.
+//
+// @since 0.1.0
+ScnStatus scn_matrix_to_dense(const struct ScnContext *context,
+                              const struct ScnMatrix *matrix,
+                              int32_t major,
+                              int32_t out_type,
+                              void *out,
+                              int64_t out_len);
+
+// Statistics over all cells (`over` = `SCN_OBS`: a result for each gene) or over all genes (`SCN_VAR`: for each cell).
+// Each output is null (then it is not computed) or has `len` elements, as many as there are results.
+//
+// `sums`, `means`: in f64, cells (or genes) taken in ascending order, so that bits do not depend on threads or layout.
+// `variances`: divided by the number of lines less `ddof`; NaN if that is not positive. Free of cancellation: where sum
+// of squares and squared sum cancel, the deviations are summed instead. `nonzeros`: values that are not zero (NaN is
+// not). `mins`, `maxs`: zeros that are not stored count. NaN propagates into all, as in numpy. Over nothing, means,
+// variances, mins and maxs are NaN. Integers beyond 2^53 are rounded to doubles.
+//
+// As scikit-learn's `mean_variance_axis` and numpy's `sum`, `mean`, `var`, `count_nonzero`, `min`, `max`.
+//
+// Memory: the results and a row of accumulators per thread.
+//
+// Errors: as `scn_matrix_validate`, except for the values; `SCN_ERR_SHAPE` for a wrong `len`.
+//
+// @since 0.1.0
+ScnStatus scn_matrix_stats(const struct ScnContext *context,
+                           const struct ScnMatrix *matrix,
+                           int32_t over,
+                           int64_t ddof,
+                           double *sums,
+                           double *means,
+                           double *variances,
+                           double *nonzeros,
+                           double *mins,
+                           double *maxs,
+                           int64_t len);
+
+// Statistics over the cells of each group: `n_groups` x genes, row-major, `out_len` = `n_groups * n_vars`. With `over` =
+// `SCN_VAR` the groups are of genes, and results are `n_groups` x cells.
+//
+// `groups` has a label for each cell, from 0 to `n_groups` - 1, or -1 for a cell in no group; to mask cells, label them
+// -1. Outputs are as those of `scn_matrix_stats`, for each group; of a group without cells sums and nonzeros are 0, all
+// others NaN.
+//
+// As `scanpy.get.aggregate`, whose variances lose digits to cancellation where ours do not, and which sets them to 0
+// where it finds that they did.
+//
+// Memory: the results and a row of accumulators per thread.
+//
+// Errors: as `scn_matrix_stats`; `SCN_ERR_INVALID_ARGUMENT` for a label out of range; `SCN_ERR_SHAPE` for a wrong
+// `groups_len`.
+//
+// @since 0.1.0
+ScnStatus scn_matrix_aggregate(const struct ScnContext *context,
+                               const struct ScnMatrix *matrix,
+                               int32_t over,
+                               const int32_t *groups,
+                               int64_t groups_len,
+                               int64_t n_groups,
+                               int64_t ddof,
+                               double *sums,
+                               double *means,
+                               double *variances,
+                               double *nonzeros,
+                               double *mins,
+                               double *maxs,
+                               int64_t out_len);
+
 // Writes the defaults into simulation options. `struct_size` is `sizeof(ScnSimulateOptions)` as the caller knows it.
 //
 // Errors: `SCN_ERR_NULL`, `SCN_ERR_STRUCT_SIZE`.

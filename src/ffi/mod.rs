@@ -10,6 +10,7 @@
 pub mod context;
 pub mod log;
 pub mod matrix;
+pub mod matrix_ops;
 pub(crate) mod options;
 pub mod simulate;
 pub mod sparse;

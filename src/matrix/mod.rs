@@ -8,15 +8,20 @@
 //! - [`Matrix::canonical`]: the view with sorted, unique indices that kernels work on.
 //! - [`Groups`] and [`reduce`]: sums, means, variances, counts, extremes, of all cells or of groups of them.
 //! - [`transpose`]: the same matrix compressed along the other axis, whole or a block of lines at a time.
+//! - [`subset`], [`concat`], [`dense`]: some cells and genes, matrices one after the other, dense tables.
 
 mod buffer;
+mod build;
 mod canonical;
+pub mod concat;
+pub mod dense;
 mod density;
 pub mod groups;
 mod lines;
 mod owned;
 pub mod reduce;
 mod shared;
+pub mod subset;
 pub mod transpose;
 mod types;
 mod validate;

@@ -6,6 +6,7 @@
 //! how far the strips before have come.
 
 use super::buffer::zeros;
+use super::dense::to_sparse;
 use super::density::Density;
 use super::shared::Shared;
 use super::{Axis, Canonical, Index, Lines, Matrix, Sparse, Value};
@@ -24,9 +25,14 @@ pub fn transpose(ctx: &Ctx, matrix: &Matrix) -> Result<Sparse> {
     ctx.within(0.4, 1.0, || turn.lines(ctx, 0..turn.n_lines()))
 }
 
-/// The matrix compressed along `major`: itself if it is, else [`transpose`]d.
+/// The matrix compressed along `major`: a sorted copy if it is so already, else [`transpose`]d. A dense one gives its
+/// non-zeros.
 pub fn to_major(ctx: &Ctx, matrix: &Matrix, major: Axis) -> Result<Sparse> {
-    if matrix.major() == major { matrix.to_canonical(ctx) } else { transpose(ctx, matrix) }
+    match (matrix.major() == major, matrix.is_sparse()) {
+        (false, _) => transpose(ctx, matrix),
+        (true, true) => matrix.to_canonical(ctx),
+        (true, false) => to_sparse(ctx, matrix),
+    }
 }
 
 /// Calls `visit(lines, block)` for consecutive ranges of the lines along `major`, `block` being a matrix of those lines

@@ -1,0 +1,119 @@
+//! Some cells and some genes of a matrix.
+
+use super::build::build;
+use super::{Axis, Index, Matrix, Sparse, SparseLines, Value};
+use crate::error::Result;
+use crate::parallel::Ctx;
+use crate::{bail, ensure, with_sparse_lines};
+
+/// The given cells and genes, in the given order; one may be given several times. `None` is all of them.
+///
+/// The result keeps the major axis and the type of the values; zeros that are stored stay. Indices are i32 wherever they
+/// fit. Memory: the result, and 8 bytes for each position of the minor axis.
+pub fn subset(ctx: &Ctx, matrix: &Matrix, obs: Option<&[i64]>, vars: Option<&[i64]>) -> Result<Sparse> {
+    ensure!(matrix.is_sparse(), Unsupported, "matrix: is dense, must be sparse");
+    for (chosen, axis) in [(obs, Axis::Obs), (vars, Axis::Var)] {
+        let n = matrix.n(axis) as i64;
+        if let Some(i) = chosen.and_then(|chosen| chosen.iter().position(|&at| at < 0 || at >= n)) {
+            let at = chosen.unwrap_or_default()[i];
+            bail!(InvalidArgument, "{0}[{i}]: is {at}, must be from 0 to {1} as there are {n} {0}", axis.name(), n - 1);
+        }
+    }
+    let canonical = matrix.canonical(ctx)?;
+    let matrix = &canonical.view();
+    let (major, minor) = if matrix.major() == Axis::Obs { (obs, vars) } else { (vars, obs) };
+    let n_minor = minor.map_or(matrix.n_minor(), |chosen| chosen.len());
+    let minor = minor.map(|chosen| Places::of(chosen, matrix.n_minor()));
+    with_sparse_lines!(
+        matrix,
+        |lines| if n_minor as u64 <= i32::MAX as u64 {
+            choose::<_, _, i32>(ctx, matrix, lines, major, minor.as_ref(), n_minor)
+        } else {
+            choose::<_, _, i64>(ctx, matrix, lines, major, minor.as_ref(), n_minor)
+        },
+        else unreachable!("checked above")
+    )
+}
+
+/// The positions of an axis for which `mask` is true: what [`subset`] takes.
+pub fn chosen(mask: &[bool]) -> Vec<i64> {
+    mask.iter().enumerate().filter(|(_, chosen)| **chosen).map(|(i, _)| i as i64).collect()
+}
+
+/// Where each position of the minor axis goes.
+struct Places {
+    /// For each old position, where its new ones begin in `new`; one more than there are old positions.
+    starts: Vec<usize>,
+    /// The new positions. If `ordered`, each is its own place: new[k] = k.
+    new: Vec<usize>,
+    /// Whether the old positions are chosen in ascending order.
+    ordered: bool,
+}
+
+impl Places {
+    fn of(chosen: &[i64], n: usize) -> Self {
+        let mut starts = vec![0; n + 1];
+        chosen.iter().for_each(|&old| starts[old as usize + 1] += 1);
+        (0..n).for_each(|old| starts[old + 1] += starts[old]);
+        let mut next = starts.clone();
+        let mut new = vec![0; chosen.len()];
+        for (place, &old) in chosen.iter().enumerate() {
+            new[next[old as usize]] = place;
+            next[old as usize] += 1;
+        }
+        Self { starts, new, ordered: chosen.is_sorted() }
+    }
+}
+
+fn choose<V: Value, I: Index, J: Index>(
+    ctx: &Ctx,
+    matrix: &Matrix,
+    lines: SparseLines<V, I>,
+    majors: Option<&[i64]>,
+    minors: Option<&Places>,
+    n_minor: usize,
+) -> Result<Sparse> {
+    let n_major = majors.map_or(matrix.n_major(), |chosen| chosen.len());
+    let old = |line: usize| majors.map_or(line, |chosen| chosen[line] as usize);
+    let minor = |i: &I| (i.to_i64() - lines.base) as usize;
+    let shape = if matrix.major() == Axis::Obs { (n_major, n_minor) } else { (n_minor, n_major) };
+    let work: Vec<u64> = std::iter::once(0)
+        .chain((0..n_major).scan(0, |sum, line| {
+            *sum += lines.range(old(line)).len() as u64;
+            Some(*sum)
+        }))
+        .collect();
+
+    let count = |line: usize| match minors {
+        None => lines.range(old(line)).len(),
+        Some(places) => {
+            lines.indices(old(line)).iter().map(|i| places.starts[minor(i) + 1] - places.starts[minor(i)]).sum()
+        }
+    };
+    let fill = |line: usize, indices: &mut [J], values: &mut [V]| {
+        let range = lines.range(old(line));
+        let stored = lines.indices[range.clone()].iter().zip(&lines.values[range]);
+        let Some(places) = minors else {
+            for ((to_index, to_value), (i, &x)) in indices.iter_mut().zip(values).zip(stored) {
+                (*to_index, *to_value) = (J::from_i64(i.to_i64() - lines.base), x);
+            }
+            return;
+        };
+        let mut k = 0;
+        for (i, &x) in stored {
+            for place in places.starts[minor(i)]..places.starts[minor(i) + 1] {
+                let new = if places.ordered { place } else { places.new[place] };
+                (indices[k], values[k]) = (J::from_i64(new as i64), x);
+                k += 1;
+            }
+        }
+        if !places.ordered {
+            let mut line: Vec<(J, V)> = indices.iter().copied().zip(values.iter().copied()).collect();
+            line.sort_unstable_by_key(|&(j, _)| j);
+            for ((to_index, to_value), (j, x)) in indices.iter_mut().zip(values).zip(line) {
+                (*to_index, *to_value) = (j, x);
+            }
+        }
+    };
+    build(ctx, matrix.major(), shape, &|line| work[line], &count, &fill)
+}
