@@ -77,6 +77,42 @@
 // error or compute from what is there; memory is safe either way.
 #define SCN_MATRIX_CANONICAL 1
 
+// False discovery rate of independent tests (Benjamini and Hochberg 1995).
+#define SCN_CORR_BENJAMINI_HOCHBERG 0
+
+// False discovery rate under any dependence (Benjamini and Yekutieli 2001).
+#define SCN_CORR_BENJAMINI_YEKUTIELI 1
+
+// Family-wise error rate: p times the number of tests, at most 1.
+#define SCN_CORR_BONFERRONI 2
+
+// Welch's t-test: unequal variances.
+#define SCN_METHOD_T_TEST 0
+
+// Welch's t-test that takes the rest to be as small as the group: scanpy's overestimate of the variance.
+#define SCN_METHOD_T_TEST_OVERESTIM_VAR 1
+
+// Student's t-test: one pooled variance.
+#define SCN_METHOD_STUDENT 2
+
+// Wilcoxon's rank sum test (Mann and Whitney's U), normal approximation.
+#define SCN_METHOD_WILCOXON 3
+
+// In place of a reference group: all other cells, those in no group counted in.
+#define SCN_REFERENCE_REST -1
+
+// log((expm1(mean x1) + c) / (expm1(mean x2) + c)), c = 1e-9: scanpy 1 (`mean_in_log_space=True`).
+#define SCN_FOLD_CHANGE_SCANPY_V1 0
+
+// log((mean(expm1 x1) + c) / (mean(expm1 x2) + c)), c = 1e-9: the preset of scanpy 2 (`mean_in_log_space=False`).
+#define SCN_FOLD_CHANGE_SCANPY_V2 1
+
+// log(mean(expm1 x1) + c) - log(mean(expm1 x2) + c), c = 1: Seurat 4.
+#define SCN_FOLD_CHANGE_SEURAT_V4 2
+
+// log((sum(expm1 x1) + c) / n1) - log((sum(expm1 x2) + c) / n2), c = 1: Seurat 5.
+#define SCN_FOLD_CHANGE_SEURAT_V5 3
+
 // The number that changes when a program built against an older header would break. It is in the library's SONAME.
 #define SCN_ABI_VERSION 0
 
@@ -198,6 +234,64 @@ typedef struct ScnSimulateOptions {
     // Dispersion of the negative binomial: the variance is `mean + dispersion * mean^2`; default 0.3; 0 is Poisson.
     double dispersion;
 } ScnSimulateOptions;
+
+// How `scn_tl_rank_genes_groups` compares. Set up by `scn_rank_genes_groups_options_init`; the defaults are scanpy's.
+typedef struct ScnRankGenesGroupsOptions {
+    // sizeof(ScnRankGenesGroupsOptions) of the header compiled against.
+    uint32_t struct_size;
+    // `SCN_METHOD_*`; default `SCN_METHOD_T_TEST`.
+    int32_t method;
+    // The group that all others are compared with, or `SCN_REFERENCE_REST` (default).
+    int64_t reference;
+    // Wilcoxon only: 1 if ties shall lower the variance; default 0, as scanpy has it (R and scipy correct).
+    int32_t tie_correct;
+    // Wilcoxon only: 1 if U shall be taken half a unit nearer to its mean; default 0, as scanpy has it (R and scipy do).
+    int32_t continuity;
+    // `SCN_CORR_*`; default `SCN_CORR_BENJAMINI_HOCHBERG`. Each group is corrected for its own tests.
+    int32_t corr_method;
+    // `SCN_FOLD_CHANGE_*`; default `SCN_FOLD_CHANGE_SCANPY_V1`.
+    int32_t fold_change;
+    // Base of the logarithm that the values are in; default 0, which means e.
+    double log1p_base;
+    // The c of the fold changes; default -1, which means the convention's own.
+    double pseudocount;
+    // Base of the log fold changes; default 2.
+    double fold_change_base;
+} ScnRankGenesGroupsOptions;
+
+// Where `scn_tl_rank_genes_groups` writes. Each array is n_groups x n_vars, row-major, of `len` doubles; null is not
+// computed. In the row of a reference group all that compares is NaN. Set up by `scn_rank_genes_groups_outputs_init`.
+typedef struct ScnRankGenesGroupsOutputs {
+    // sizeof(ScnRankGenesGroupsOutputs) of the header compiled against.
+    uint32_t struct_size;
+    // Must be 0.
+    uint32_t reserved;
+    // Length of each array: n_groups * n_vars.
+    int64_t len;
+    // z (Wilcoxon) or t: positive where the group's values are the greater, 0 where nothing differs.
+    double *scores;
+    // Two-sided p-values.
+    double *pvals;
+    // Their natural logarithms, also where the p-value itself is below the least double.
+    double *ln_pvals;
+    // p-values corrected for the number of genes.
+    double *pvals_adj;
+    // Log fold changes of the group over the other side.
+    double *log_fold_changes;
+    // Wilcoxon only: Mann and Whitney's U, the pairs of a cell of the group and one outside in which the former has the
+    // greater value, ties counting half.
+    double *u;
+    // Wilcoxon only: U over the number of pairs, the area under the ROC curve.
+    double *auroc;
+    // Mean of the group.
+    double *means;
+    // Mean of the other side.
+    double *means_reference;
+    // Part of the group's cells whose value is not zero.
+    double *fractions;
+    // Part of the other side's cells whose value is not zero.
+    double *fractions_reference;
+} ScnRankGenesGroupsOutputs;
 
 // The call did what it should.
 #define SCN_OK 0
@@ -523,6 +617,50 @@ ScnStatus scn_sparse_view(const struct ScnSparse *sparse, struct ScnMatrix *view
 // @since 0.1.0
 void scn_sparse_free(struct ScnSparse *sparse);
 
+// Two-sided p-values of standard normal scores, P(|Z| >= |z|), or their natural logarithms if `logarithm` is 1.
+//
+// Right to 1e-14 relative down to the least double, and the logarithm beyond; NaN gives NaN. Reference: scipy's
+// `2 * norm.sf(abs(z))`, which is 1e-13 off at 1e-300.
+//
+// Errors: `SCN_ERR_NULL`, `SCN_ERR_INVALID_ARGUMENT`, `SCN_ERR_SHAPE` (`p_len` is not `z_len`).
+//
+// @since 0.1.0
+ScnStatus scn_stats_normal_p(const double *z, int64_t z_len, int32_t logarithm, double *p, int64_t p_len);
+
+// Two-sided p-values of Student's t, P(|T| >= |t|), each with its own degrees of freedom (any positive number, infinity
+// included), or their natural logarithms if `logarithm` is 1.
+//
+// Right to 1e-12 relative down to 1e-300, and the logarithm beyond; NaN, or df that is not positive, gives NaN.
+// Reference: scipy's `2 * t.sf(abs(t), df)`.
+//
+// Errors: `SCN_ERR_NULL`, `SCN_ERR_INVALID_ARGUMENT`, `SCN_ERR_SHAPE` (`df_len` or `p_len` is not `t_len`).
+//
+// @since 0.1.0
+ScnStatus scn_stats_student_p(const double *t,
+                              int64_t t_len,
+                              const double *df,
+                              int64_t df_len,
+                              int32_t logarithm,
+                              double *p,
+                              int64_t p_len);
+
+// p-values corrected for the number of tests, at most 1. A NaN stays NaN and counts as no test. Reference: R's
+// `p.adjust`; statsmodels' `multipletests` where no p-value is NaN.
+//
+// - `corr_method`: `SCN_CORR_*`.
+//
+// Memory: 16 bytes per test.
+//
+// Errors: `SCN_ERR_NULL`, `SCN_ERR_INVALID_ARGUMENT`, `SCN_ERR_SHAPE` (`adjusted_len` is not `pvals_len`),
+// `SCN_ERR_VALUE` (a p-value below 0 or above 1).
+//
+// @since 0.1.0
+ScnStatus scn_stats_adjust_p(const double *pvals,
+                             int64_t pvals_len,
+                             int32_t corr_method,
+                             double *adjusted,
+                             int64_t adjusted_len);
+
 // Copies the message of this thread's last failed call into `buffer`, UTF-8 with a closing NUL, cut off if `capacity`
 // bytes are too few. `needed`, if not null, gets the bytes that the whole message needs, its NUL counted. A null
 // `buffer` only asks for `needed`. Successful calls leave the message as it is. Returns `SCN_OK`.
@@ -534,6 +672,87 @@ ScnStatus scn_last_error_message(char *buffer, size_t capacity, size_t *needed);
 //
 // @since 0.1.0
 const char *scn_status_name(ScnStatus status);
+
+// Writes the defaults into the options of `scn_tl_rank_genes_groups`. `struct_size` is
+// `sizeof(ScnRankGenesGroupsOptions)` as the caller knows it.
+//
+// Errors: `SCN_ERR_NULL`, `SCN_ERR_STRUCT_SIZE`.
+//
+// @since 0.1.0
+ScnStatus scn_rank_genes_groups_options_init(struct ScnRankGenesGroupsOptions *options, size_t struct_size);
+
+// Writes nulls into the outputs of `scn_tl_rank_genes_groups`. `struct_size` is `sizeof(ScnRankGenesGroupsOutputs)` as
+// the caller knows it.
+//
+// Errors: `SCN_ERR_NULL`, `SCN_ERR_STRUCT_SIZE`.
+//
+// @since 0.1.0
+ScnStatus scn_rank_genes_groups_outputs_init(struct ScnRankGenesGroupsOutputs *outputs, size_t struct_size);
+
+// Compares each group of cells with all others, or with one group, gene by gene: test scores, p-values, fold changes,
+// fractions of cells that express. Reference: scanpy's `tl.rank_genes_groups`; for the tests themselves scipy's
+// `mannwhitneyu` (asymptotic) and `ttest_ind` in double precision.
+//
+// - `matrix`: cells x genes, values of any type; should be log-normalised (a warning if all are whole numbers and fold
+//   changes are wanted). Zeros count as zeros whether they are stored or not; negative values are taken as they are.
+// - `groups`: for each cell its group from 0 to `n_groups` - 1, or -1: in no group. Such cells count in the rest; they
+//   take no part if the reference is a group.
+// - `outputs`: what to compute, see `ScnRankGenesGroupsOutputs`.
+//
+// Wilcoxon: ranks are those of all cells of the comparison, ties getting their mean; rank sums, U and the tie term are
+// exact integers, so that nothing overflows or rounds below 3e9 cells. z = (U - n m / 2) / s, where
+// s^2 = n m (N + 1) / 12, or n m / 12 * (N + 1 - sum(t^3 - t) / (N (N - 1))) if `tie_correct`; with `continuity`
+// |U - n m / 2| is less 1/2, but not below 0. All values tied: z = 0, p = 1.
+//
+// t-tests: means and unbiased variances in double precision, sums over cells in their order. Where both sides are
+// constant t is 0 and p is 1 if they are equal, else t is infinite and p is 0.
+//
+// p-values are right to 1e-10 relative down to 1e-300.
+//
+// Where this differs from scanpy: scores and fold changes are doubles (scanpy stores floats); a NaN or infinite value
+// is an error (scanpy computes on); equal values that differ in rounding alone do not get large t (scanpy 1.11's do).
+//
+// Memory: the outputs twice; two to five doubles per group and gene; per thread a gene's non-zero values twice
+// (16 bytes each), or if `matrix` is obs-major those of some genes, 8 MB or 16 genes.
+//
+// Errors: `SCN_ERR_NULL`, `SCN_ERR_STRUCT_SIZE`, those of the matrix, `SCN_ERR_SHAPE` (lengths of groups, outputs),
+// `SCN_ERR_INVALID_ARGUMENT` (an option, a label or the reference out of range; `u`, `auroc`, `tie_correct` or
+// `continuity` with a t-test), `SCN_ERR_VALUE` (a group of less than two cells, or nothing to compare it with; a value
+// that is NaN or infinite), `SCN_ERR_CANCELLED`.
+//
+// @since 0.1.0
+ScnStatus scn_tl_rank_genes_groups(const struct ScnContext *context,
+                                   const struct ScnMatrix *matrix,
+                                   const int32_t *groups,
+                                   int64_t groups_len,
+                                   int64_t n_groups,
+                                   const struct ScnRankGenesGroupsOptions *options,
+                                   const struct ScnRankGenesGroupsOutputs *outputs);
+
+// The genes of each group in the order of their scores, the highest first.
+//
+// Equal scores stay in the order of the genes, NaN comes last. scanpy's order is the same but among equal scores, which
+// it leaves to numpy's sorting routine.
+//
+// - `scores`: n_groups x n_vars, row-major.
+// - `n_top`: how many genes of each group are wanted, at most `n_vars`.
+// - `by_abs`: 1 if by absolute score, else 0.
+// - `order`: gets n_groups x n_top gene numbers, row-major; must be there.
+//
+// Memory: the output, and n_vars numbers per thread.
+//
+// Errors: `SCN_ERR_NULL`, `SCN_ERR_INVALID_ARGUMENT`, `SCN_ERR_SHAPE`, `SCN_ERR_CANCELLED`.
+//
+// @since 0.1.0
+ScnStatus scn_tl_rank_genes_groups_order(const struct ScnContext *context,
+                                         const double *scores,
+                                         int64_t scores_len,
+                                         int64_t n_groups,
+                                         int64_t n_vars,
+                                         int64_t n_top,
+                                         int32_t by_abs,
+                                         int64_t *order,
+                                         int64_t order_len);
 
 // The library's version as text, `"0.1.0"`. Static: never freed. Never fails.
 //

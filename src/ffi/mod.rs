@@ -14,10 +14,13 @@ pub mod matrix_ops;
 pub(crate) mod options;
 pub mod simulate;
 pub mod sparse;
+pub mod stats;
 pub mod status;
+pub mod tl;
 pub mod version;
 
 // The structs that callers fill, all of them: tests/layout.rs holds their layout against the record.
 pub use context::ScnContext;
 pub use matrix::ScnMatrix;
 pub use simulate::ScnSimulateOptions;
+pub use tl::rank_genes_groups::{ScnRankGenesGroupsOptions, ScnRankGenesGroupsOutputs};

@@ -1,3 +1,7 @@
 //! Numbers only: distributions, ranks, smoothing, multiple testing. Nothing here knows a matrix.
 
+pub mod multitest;
+pub mod normal;
 pub mod random;
+pub mod ranks;
+pub mod student;

@@ -35,6 +35,18 @@ SCN_U32 = 8
 SCN_I64 = 9
 SCN_U64 = 10
 SCN_MATRIX_CANONICAL = 1
+SCN_CORR_BENJAMINI_HOCHBERG = 0
+SCN_CORR_BENJAMINI_YEKUTIELI = 1
+SCN_CORR_BONFERRONI = 2
+SCN_METHOD_T_TEST = 0
+SCN_METHOD_T_TEST_OVERESTIM_VAR = 1
+SCN_METHOD_STUDENT = 2
+SCN_METHOD_WILCOXON = 3
+SCN_REFERENCE_REST = -1
+SCN_FOLD_CHANGE_SCANPY_V1 = 0
+SCN_FOLD_CHANGE_SCANPY_V2 = 1
+SCN_FOLD_CHANGE_SEURAT_V4 = 2
+SCN_FOLD_CHANGE_SEURAT_V5 = 3
 SCN_ABI_VERSION = 0
 SCN_VERSION_MAJOR = 0
 SCN_VERSION_MINOR = 1
@@ -108,6 +120,40 @@ class ScnSimulateOptions(Structure):
     ]
 
 
+class ScnRankGenesGroupsOptions(Structure):
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("method", c_int32),
+        ("reference", c_int64),
+        ("tie_correct", c_int32),
+        ("continuity", c_int32),
+        ("corr_method", c_int32),
+        ("fold_change", c_int32),
+        ("log1p_base", c_double),
+        ("pseudocount", c_double),
+        ("fold_change_base", c_double),
+    ]
+
+
+class ScnRankGenesGroupsOutputs(Structure):
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("reserved", c_uint32),
+        ("len", c_int64),
+        ("scores", c_void_p),
+        ("pvals", c_void_p),
+        ("ln_pvals", c_void_p),
+        ("pvals_adj", c_void_p),
+        ("log_fold_changes", c_void_p),
+        ("u", c_void_p),
+        ("auroc", c_void_p),
+        ("means", c_void_p),
+        ("means_reference", c_void_p),
+        ("fractions", c_void_p),
+        ("fractions_reference", c_void_p),
+    ]
+
+
 #: name -> (what it returns, what it takes)
 FUNCTIONS = {
     "scn_context_init": (c_int32, [c_void_p, c_size_t]),
@@ -131,8 +177,15 @@ FUNCTIONS = {
     "scn_simulate_counts": (c_int32, [c_void_p, c_int64, c_int64, c_void_p, c_void_p, c_void_p, c_int64, c_void_p, c_int64, c_void_p, c_int64]),
     "scn_sparse_view": (c_int32, [c_void_p, c_void_p]),
     "scn_sparse_free": (None, [c_void_p]),
+    "scn_stats_normal_p": (c_int32, [c_void_p, c_int64, c_int32, c_void_p, c_int64]),
+    "scn_stats_student_p": (c_int32, [c_void_p, c_int64, c_void_p, c_int64, c_int32, c_void_p, c_int64]),
+    "scn_stats_adjust_p": (c_int32, [c_void_p, c_int64, c_int32, c_void_p, c_int64]),
     "scn_last_error_message": (c_int32, [c_void_p, c_size_t, c_void_p]),
     "scn_status_name": (c_char_p, [c_int32]),
+    "scn_rank_genes_groups_options_init": (c_int32, [c_void_p, c_size_t]),
+    "scn_rank_genes_groups_outputs_init": (c_int32, [c_void_p, c_size_t]),
+    "scn_tl_rank_genes_groups": (c_int32, [c_void_p, c_void_p, c_void_p, c_int64, c_int64, c_void_p, c_void_p]),
+    "scn_tl_rank_genes_groups_order": (c_int32, [c_void_p, c_void_p, c_int64, c_int64, c_int64, c_int64, c_int32, c_void_p, c_int64]),
     "scn_version": (c_char_p, []),
     "scn_abi_version": (c_uint32, []),
     "scn_cpu_features": (c_int32, [c_void_p, c_size_t, c_void_p]),

@@ -1,0 +1,144 @@
+//! Fold changes by the conventions in use.
+//!
+//! With x the values (log1p of normalised counts), u = expm1(x ln base) the values with their logarithm undone, n cells
+//! and the pseudocount c, and log2 throughout unless another base is asked for:
+//!
+//! | convention  | log fold change                                    | c     | who                                      |
+//! |-------------|----------------------------------------------------|-------|------------------------------------------|
+//! | `scanpy_v1` | log((expm1(mean x1) + c) / (expm1(mean x2) + c))   | 1e-9  | scanpy 1: `mean_in_log_space=True`        |
+//! | `scanpy_v2` | log((mean u1 + c) / (mean u2 + c))                 | 1e-9  | scanpy 2's preset: `mean_in_log_space=False` |
+//! | `seurat_v4` | log(mean u1 + c) - log(mean u2 + c)                | 1     | Seurat 4's FoldChange                    |
+//! | `seurat_v5` | log((sum u1 + c) / n1) - log((sum u2 + c) / n2)    | 1     | Seurat 5's FoldChange                    |
+//!
+//! scanpy_v1 takes the mean of logarithms for a logarithm of means: it understates the change of genes that vary much.
+//! seurat_v5's pseudocount is a count of the whole group, so that its weight falls with the size of the group.
+
+use super::sides::Side;
+use crate::ensure;
+use crate::error::Result;
+use libm::{expm1, log};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Convention {
+    ScanpyV1,
+    ScanpyV2,
+    SeuratV4,
+    SeuratV5,
+}
+
+impl Convention {
+    /// Whether the mean is taken of values whose logarithm was undone first.
+    pub fn unlogs_values(self) -> bool {
+        self != Self::ScanpyV1
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct FoldChange {
+    pub convention: Convention,
+    /// The base of the logarithm that the values are in: x = log1p(count) / ln(base). None is e.
+    pub log1p_base: Option<f64>,
+    /// None is the convention's own.
+    pub pseudocount: Option<f64>,
+    /// The base of the results.
+    pub base: f64,
+}
+
+impl Default for FoldChange {
+    fn default() -> Self {
+        Self { convention: Convention::ScanpyV1, log1p_base: None, pseudocount: None, base: 2.0 }
+    }
+}
+
+impl FoldChange {
+    pub fn check(&self) -> Result<()> {
+        for (base, name) in [(self.log1p_base.unwrap_or(2.0), "log1p_base"), (self.base, "fold_change_base")] {
+            ensure!(
+                base.is_finite() && base > 0.0 && base != 1.0,
+                InvalidArgument,
+                "{name}: is {base}, must be positive and not 1"
+            );
+        }
+        let pseudocount = self.pseudocount();
+        ensure!(
+            pseudocount.is_finite() && pseudocount >= 0.0,
+            InvalidArgument,
+            "pseudocount: is {pseudocount}, must not be negative"
+        );
+        Ok(())
+    }
+
+    /// What undoes the logarithm: u = expm1(x * this).
+    pub fn ln_base(&self) -> f64 {
+        self.log1p_base.map_or(1.0, log)
+    }
+
+    fn pseudocount(&self) -> f64 {
+        self.pseudocount.unwrap_or(match self.convention {
+            Convention::ScanpyV1 | Convention::ScanpyV2 => 1e-9,
+            Convention::SeuratV4 | Convention::SeuratV5 => 1.0,
+        })
+    }
+
+    /// The log fold change of the first side over the second.
+    pub fn of(&self, (group, other): (Side, Side)) -> f64 {
+        let c = self.pseudocount();
+        let log_base = |x: f64| if self.base == 2.0 { libm::log2(x) } else { log(x) / log(self.base) };
+        let mean_of = |side: &Side| side.unlogged / side.n;
+        match self.convention {
+            Convention::ScanpyV1 => {
+                let unlogged_mean = |side: &Side| expm1(side.mean() * self.ln_base());
+                log_base((unlogged_mean(&group) + c) / (unlogged_mean(&other) + c))
+            }
+            Convention::ScanpyV2 => log_base((mean_of(&group) + c) / (mean_of(&other) + c)),
+            Convention::SeuratV4 => log_base(mean_of(&group) + c) - log_base(mean_of(&other) + c),
+            Convention::SeuratV5 => {
+                let with_count = |side: &Side| log_base((side.unlogged + c) / side.n);
+                with_count(&group) - with_count(&other)
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn equal_sides_do_not_change() {
+        let side = Side { n: 4.0, sum: 2.0, squares: 0.0, nonzeros: 2.0, unlogged: 5.0 };
+        for convention in [Convention::ScanpyV1, Convention::ScanpyV2, Convention::SeuratV4, Convention::SeuratV5] {
+            let fold_change = FoldChange { convention, ..Default::default() };
+            assert_eq!(fold_change.of((side, side)), 0.0);
+        }
+    }
+
+    #[test]
+    fn twice_as_much_is_one_in_base_two() {
+        let side = |n: f64, unlogged: f64| Side { n, unlogged, ..Default::default() };
+        let of = |convention, base, pair| {
+            FoldChange { convention, pseudocount: Some(0.0), base, ..Default::default() }.of(pair)
+        };
+        for convention in [Convention::ScanpyV2, Convention::SeuratV4, Convention::SeuratV5] {
+            assert_eq!(of(convention, 2.0, (side(3.0, 12.0), side(5.0, 10.0))), 1.0);
+            assert!((of(convention, 10.0, (side(1.0, 1000.0), side(1.0, 1.0))) - 3.0).abs() < 1e-15);
+        }
+    }
+
+    #[test]
+    fn wrong_settings() {
+        let check = |log1p_base, pseudocount, base| {
+            FoldChange { convention: Convention::SeuratV5, log1p_base, pseudocount, base }.check()
+        };
+        assert!(check(Some(10.0), Some(0.5), 2.0).is_ok());
+        for (wrong, name) in [
+            (check(Some(1.0), None, 2.0), "log1p_base"),
+            (check(Some(-2.0), None, 2.0), "log1p_base"),
+            (check(None, Some(f64::NAN), 2.0), "pseudocount"),
+            (check(None, Some(-1.0), 2.0), "pseudocount"),
+            (check(None, None, 0.0), "fold_change_base"),
+        ] {
+            assert!(wrong.unwrap_err().message.starts_with(name));
+        }
+    }
+}
