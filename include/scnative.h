@@ -86,6 +86,12 @@
 // Family-wise error rate: p times the number of tests, at most 1.
 #define SCN_CORR_BONFERRONI 2
 
+// Squared Euclidean distance between cells.
+#define SCN_METRIC_SQEUCLIDEAN 0
+
+// Euclidean distance between cells.
+#define SCN_METRIC_EUCLIDEAN 1
+
 // Welch's t-test: unequal variances.
 #define SCN_METHOD_T_TEST 0
 
@@ -112,6 +118,15 @@
 
 // log((sum(expm1 x1) + c) / n1) - log((sum(expm1 x2) + c) / n2), c = 1: Seurat 5.
 #define SCN_FOLD_CHANGE_SEURAT_V5 3
+
+// Both scores are negative.
+#define SCN_PHASE_G1 0
+
+// The S score is not below the G2M score.
+#define SCN_PHASE_S 1
+
+// The G2M score is above the S score.
+#define SCN_PHASE_G2M 2
 
 // The number that changes when a program built against an older header would break. It is in the library's SONAME.
 #define SCN_ABI_VERSION 0
@@ -208,6 +223,16 @@ typedef struct ScnMatrix {
     int64_t stride;
 } ScnMatrix;
 
+// How `scn_pp_scale` and `scn_pp_scale_inplace` scale. Set up by `scn_scale_options_init`.
+typedef struct ScnScaleOptions {
+    // sizeof(ScnScaleOptions) of the header compiled against.
+    uint32_t struct_size;
+    // 1 (default) to subtract each gene's mean, 0 to leave zeros zero.
+    int32_t zero_center;
+    // Values above it become it, and with `zero_center` values below its negative become that; default infinity.
+    double max_value;
+} ScnScaleOptions;
+
 // What `scn_simulate_counts` draws. Set up by `scn_simulate_options_init`.
 typedef struct ScnSimulateOptions {
     // sizeof(ScnSimulateOptions) of the header compiled against.
@@ -292,6 +317,22 @@ typedef struct ScnRankGenesGroupsOutputs {
     // Part of the other side's cells whose value is not zero.
     double *fractions_reference;
 } ScnRankGenesGroupsOutputs;
+
+// How control genes are chosen. Set up by `scn_control_genes_options_init`.
+typedef struct ScnControlGenesOptions {
+    // sizeof(ScnControlGenesOptions) of the header compiled against.
+    uint32_t struct_size;
+    // 1 (default): genes of the set are drawn with the others of their bin and then left out; 0: they are not drawn.
+    int32_t ctrl_as_ref;
+    // Genes drawn from each bin of expression; default 50.
+    int64_t ctrl_size;
+    // Bins of expression, at least 2; default 25.
+    int64_t n_bins;
+    // Seed of the draw; default 0. The sample is the one that numpy draws after `np.random.seed(random_state)`.
+    uint32_t random_state;
+    // Must be 0.
+    uint32_t reserved;
+} ScnControlGenesOptions;
 
 // The call did what it should.
 #define SCN_OK 0
@@ -561,6 +602,128 @@ ScnStatus scn_matrix_aggregate(const struct ScnContext *context,
                                double *maxs,
                                int64_t out_len);
 
+// Regresses each gene on covariates of the cells and a constant, by least squares, and gives the residuals.
+//
+// - `covariates`: n_obs x `n_covariates` doubles, one covariate after the other, all finite.
+// - `out`: n_obs * n_vars values of type `out_type` (`SCN_F32` or `SCN_F64`), cell after cell. It must not overlap the
+//   matrix.
+//
+// A covariate that is constant or a linear combination of those before it changes nothing; there is a warning. NaN and
+// infinities make their gene NaN. Everything is computed in double and rounded once.
+//
+// Reference: scanpy's `pp.regress_out` with numerical keys. Where we differ: the covariates are made orthogonal instead of
+// inverting their products, which keeps about twice the digits; where scanpy's matrix is singular it falls back to one
+// GLM per gene, whose residuals are the same, but leaves genes that are the same in all cells as they are (ours are 0).
+//
+// Memory: beside the result, n_covariates + 1 doubles per cell and per gene, and a block per thread: a sparse matrix is
+// not made dense. The call can be cancelled until it begins to write.
+//
+// Errors: those of the matrix; `SCN_ERR_NULL`, `SCN_ERR_SHAPE` (lengths), `SCN_ERR_TYPE` (out_type),
+// `SCN_ERR_INVALID_ARGUMENT` (n_covariates negative), `SCN_ERR_VALUE` (a covariate that is not finite).
+//
+// @since 0.1.0
+ScnStatus scn_pp_regress_out(const struct ScnContext *context,
+                             const struct ScnMatrix *matrix,
+                             const double *covariates,
+                             int64_t covariates_len,
+                             int64_t n_covariates,
+                             int32_t out_type,
+                             void *out,
+                             int64_t out_len);
+
+// Subtracts from each gene its mean in the cell's category; a gene that is the same in all cells is left as it is.
+//
+// - `groups`: n_obs labels from 0 to `n_groups` - 1, one for every cell.
+// - `out`: as in `scn_pp_regress_out`.
+//
+// Reference: scanpy's `pp.regress_out` with one categorical key, which fits each gene by a constant and by its own means
+// over the categories; its result differs by the rounding of these means to float32. A cell without a category is an
+// error here; scanpy takes 0 for its mean.
+//
+// Memory: beside the result, one double per gene and category, and a block per thread. The call can be cancelled until
+// it begins to write.
+//
+// Errors: those of the matrix; `SCN_ERR_NULL`, `SCN_ERR_SHAPE` (lengths), `SCN_ERR_TYPE` (out_type),
+// `SCN_ERR_INVALID_ARGUMENT` (a label out of range or -1).
+//
+// @since 0.1.0
+ScnStatus scn_pp_regress_out_groups(const struct ScnContext *context,
+                                    const struct ScnMatrix *matrix,
+                                    const int32_t *groups,
+                                    int64_t groups_len,
+                                    int64_t n_groups,
+                                    int32_t out_type,
+                                    void *out,
+                                    int64_t out_len);
+
+// Writes the defaults into scaling options. `struct_size` is `sizeof(ScnScaleOptions)` as the caller knows it.
+//
+// Errors: `SCN_ERR_NULL`, `SCN_ERR_STRUCT_SIZE`.
+//
+// @since 0.1.0
+ScnStatus scn_scale_options_init(struct ScnScaleOptions *options, size_t struct_size);
+
+// Scales each gene to variance 1 and, with `zero_center`, to mean 0, into a dense matrix: `(x - mean) / std`, clipped.
+//
+// - `groups`: `groups_len` = n_obs labels from 0 to `n_groups` - 1; each group is scaled by its own means and standard
+//   deviations; cells labelled -1 count for nothing and are copied as they are. Null with `groups_len` 0 and `n_groups`
+//   1: all cells together.
+// - `options`: null for the defaults.
+// - `means`, `stds`: `n_groups` x n_vars (row-major) means and standard deviations (divisor n - 1; 1 for a gene that does
+//   not vary), NaN for a group without cells; or null.
+// - `out`: n_obs * n_vars values of type `out_type` (`SCN_F32` or `SCN_F64`); its lines along `out_major` (`SCN_OBS` or
+//   `SCN_VAR`) follow each other. It must not overlap the matrix.
+//
+// NaN and infinities make their gene NaN. Everything is computed in double and rounded once.
+//
+// Reference: scanpy's `pp.scale` (with `mask_obs` as groups 0 and -1). Where we differ: float32 results are rounded
+// once, not twice; a gene of equal values has standard deviation 1 whatever rounding leaves of its variance; with a mask a
+// sparse matrix that is centred becomes dense, not a sparse matrix full of values. Groups are our extension.
+//
+// Memory: three doubles per group and gene. The call can be cancelled until it begins to write.
+//
+// Errors: those of the matrix; `SCN_ERR_NULL`, `SCN_ERR_STRUCT_SIZE`, `SCN_ERR_SHAPE` (lengths),
+// `SCN_ERR_INVALID_ARGUMENT` (a group of one cell, a label out of range, a negative max_value), `SCN_ERR_TYPE`.
+//
+// @since 0.1.0
+ScnStatus scn_pp_scale(const struct ScnContext *context,
+                       const struct ScnMatrix *matrix,
+                       const int32_t *groups,
+                       int64_t groups_len,
+                       int64_t n_groups,
+                       const struct ScnScaleOptions *options,
+                       double *means,
+                       int64_t means_len,
+                       double *stds,
+                       int64_t stds_len,
+                       int32_t out_major,
+                       int32_t out_type,
+                       void *out,
+                       int64_t out_len);
+
+// Scales the values of a matrix in place: of a dense one, or of a sparse one with `zero_center` 0, of type `SCN_F32` or
+// `SCN_F64`. Everything else is as in `scn_pp_scale`. The call can be
+// cancelled until it begins to write.
+//
+// A sparse matrix with repeated indices can be scaled but not clipped: `SCN_ERR_MATRIX`; sum its duplicates first.
+//
+// Memory: three doubles per group and gene.
+//
+// Errors: as `scn_pp_scale`; `SCN_ERR_TYPE` if the values are integers; `SCN_ERR_INVALID_ARGUMENT` if a sparse matrix is
+// to be centred. After an error the values are as they were.
+//
+// @since 0.1.0
+ScnStatus scn_pp_scale_inplace(const struct ScnContext *context,
+                               const struct ScnMatrix *matrix,
+                               const int32_t *groups,
+                               int64_t groups_len,
+                               int64_t n_groups,
+                               const struct ScnScaleOptions *options,
+                               double *means,
+                               int64_t means_len,
+                               double *stds,
+                               int64_t stds_len);
+
 // Writes the defaults into simulation options. `struct_size` is `sizeof(ScnSimulateOptions)` as the caller knows it.
 //
 // Errors: `SCN_ERR_NULL`, `SCN_ERR_STRUCT_SIZE`.
@@ -673,6 +836,77 @@ ScnStatus scn_last_error_message(char *buffer, size_t capacity, size_t *needed);
 // @since 0.1.0
 const char *scn_status_name(ScnStatus status);
 
+// The energy distance between groups of cells, `2 E d(X, Y) - E d(X, X') - E d(Y, Y')`.
+//
+// - `matrix`: cells as points, an embedding or any matrix of cells x features.
+// - `groups`: `groups_len` = n_obs labels from 0 to `n_groups` - 1, or -1 for cells in no group.
+// - `reference`: -1 for all pairs of groups, else the group that all are compared with.
+// - `metric`: what d is: `SCN_METRIC_SQEUCLIDEAN` (distances of means and variances, one pass over the cells) or
+//   `SCN_METRIC_EUCLIDEAN` (all pairs of cells).
+// - `unbiased`: 1 to average within a group over its n (n - 1) pairs of different cells, 0 over all n^2 pairs.
+// - `distance`: n_groups x n_groups, row-major, or n_groups if there is a reference; 0 of a group from itself; NaN where a
+//   group is empty, or of one cell if `unbiased`.
+//
+// Not finite values make the distances of their group NaN.
+//
+// Reference: scPerturb's `edist` (Peidl et al. 2024) is squared Euclidean and unbiased; pertpy's `edistance` is Euclidean
+// and biased. The square root is not taken.
+//
+// Cost and memory: squared Euclidean one pass and two doubles per group and feature; Euclidean all pairs of cells and some
+// kilobytes per thread and feature (a sparse matrix compressed along its features is compressed along its cells once).
+//
+// Errors: those of the matrix; `SCN_ERR_NULL`, `SCN_ERR_SHAPE` (lengths), `SCN_ERR_INVALID_ARGUMENT` (a label, reference,
+// metric or flag out of range).
+//
+// @since 0.1.0
+ScnStatus scn_tl_energy_distance(const struct ScnContext *context,
+                                 const struct ScnMatrix *matrix,
+                                 const int32_t *groups,
+                                 int64_t groups_len,
+                                 int64_t n_groups,
+                                 int64_t reference,
+                                 int32_t metric,
+                                 int32_t unbiased,
+                                 double *distance,
+                                 int64_t distance_len);
+
+// The squared maximum mean discrepancy between groups of cells, `E k(X, X') + E k(Y, Y') - 2 E k(X, Y)`, with Gaussian
+// kernels: k(x, y) is the mean of `exp(-gamma |x - y|^2)` over the gammas.
+//
+// - `matrix`, `groups`, `reference`: as in `scn_tl_energy_distance`.
+// - `gammas`: positive; null with length 0 for one by the median heuristic, 1 / (2 m^2), m being the median distance of
+//   pairs of cells in groups, of at most 1000 cells, drawn by `context.seed`.
+// - `unbiased`: 1 for the U-statistic (n (n - 1) pairs within a group; may be negative), 0 for the V-statistic (n^2).
+// - `squared_mmd`: n_groups x n_groups, row-major, or n_groups if there is a reference; 0 of a group from itself; NaN where
+//   a group is empty, or of one cell if `unbiased`.
+// - `gammas_used`: `gammas_len` gammas, or one if none was given; or null.
+//
+// Not finite values make the results of their group NaN.
+//
+// Reference: Gretton et al. 2012; with gamma 1 and biased pertpy's `mmd` with its rbf kernel, with several gammas the mean
+// over them.
+//
+// Cost and memory: all pairs of cells, and some kilobytes per thread and feature (a sparse matrix compressed along its
+// features is compressed along its cells once).
+//
+// Errors: those of the matrix; `SCN_ERR_NULL`, `SCN_ERR_SHAPE` (lengths), `SCN_ERR_INVALID_ARGUMENT` (a label, reference,
+// gamma or flag out of range), `SCN_ERR_VALUE` (no gamma, and a median distance of 0).
+//
+// @since 0.1.0
+ScnStatus scn_tl_mmd(const struct ScnContext *context,
+                     const struct ScnMatrix *matrix,
+                     const int32_t *groups,
+                     int64_t groups_len,
+                     int64_t n_groups,
+                     int64_t reference,
+                     const double *gammas,
+                     int64_t gammas_len,
+                     int32_t unbiased,
+                     double *squared_mmd,
+                     int64_t squared_mmd_len,
+                     double *gammas_used,
+                     int64_t gammas_used_len);
+
 // Writes the defaults into the options of `scn_tl_rank_genes_groups`. `struct_size` is
 // `sizeof(ScnRankGenesGroupsOptions)` as the caller knows it.
 //
@@ -753,6 +987,88 @@ ScnStatus scn_tl_rank_genes_groups_order(const struct ScnContext *context,
                                          int32_t by_abs,
                                          int64_t *order,
                                          int64_t order_len);
+
+// Writes the defaults into options. `struct_size` is `sizeof(ScnControlGenesOptions)` as the caller knows it.
+//
+// Errors: `SCN_ERR_NULL`, `SCN_ERR_STRUCT_SIZE`.
+//
+// @since 0.1.0
+ScnStatus scn_control_genes_options_init(struct ScnControlGenesOptions *options, size_t struct_size);
+
+// Chooses the control genes of a gene set: genes of like expression, as Tirosh et al. 2016 do.
+//
+// The genes of the pool are ranked by their mean over all cells (NaN left out) and divided into `n_bins` bins; from each
+// bin that holds a gene of the set `ctrl_size` genes are drawn, or all if there are no more; genes of the set are left
+// out. Warns of bins without control genes.
+//
+// - `gene_list`: numbers of the genes of the set, from 0.
+// - `gene_pool`: numbers of the genes to draw from, or null with length 0 for all. Its order decides what is drawn. All
+//   genes of the set must be in it.
+// - `is_control`: n_vars flags, 1 for control genes. It may be that there are none.
+//
+// Reference: scanpy's `tl.score_genes`, whose sample this is, to the gene, for the same means. Where we differ: means are
+// in double whatever the layout, as scanpy 1.12 has them for sparse matrices; scanpy takes those of dense float32
+// matrices (1.11 also of sparse ones) in float32, and genes whose means nearly tie may then change bins.
+//
+// Memory: three doubles per gene.
+//
+// Errors: those of the matrix; `SCN_ERR_NULL`, `SCN_ERR_STRUCT_SIZE`, `SCN_ERR_SHAPE`, `SCN_ERR_INVALID_ARGUMENT` (a gene
+// out of range, an empty set, n_bins below 2), `SCN_ERR_NOT_FOUND` (a gene of the set that is not in the pool or whose
+// mean is not finite).
+//
+// @since 0.1.0
+ScnStatus scn_tl_control_genes(const struct ScnContext *context,
+                               const struct ScnMatrix *matrix,
+                               const int64_t *gene_list,
+                               int64_t gene_list_len,
+                               const int64_t *gene_pool,
+                               int64_t gene_pool_len,
+                               const struct ScnControlGenesOptions *options,
+                               uint8_t *is_control,
+                               int64_t is_control_len);
+
+// Scores each cell by a gene set: its mean over the genes of the set less its mean over the control genes.
+//
+// - `gene_list`, `control`: numbers of genes, from 0; a number that is named twice counts once. `control` is what
+//   `scn_tl_control_genes` chose, or any other choice.
+// - `score`: n_obs scores.
+//
+// NaN values are left out of both means; a cell whose values of the set or of the control genes are all NaN scores NaN.
+//
+// Reference: scanpy's `tl.score_genes`. Sums are in double; nothing is subset or made dense.
+//
+// Memory: the scores.
+//
+// Errors: those of the matrix; `SCN_ERR_NULL`, `SCN_ERR_SHAPE`, `SCN_ERR_INVALID_ARGUMENT` (a gene out of range, no genes,
+// no control genes).
+//
+// @since 0.1.0
+ScnStatus scn_tl_score_genes(const struct ScnContext *context,
+                             const struct ScnMatrix *matrix,
+                             const int64_t *gene_list,
+                             int64_t gene_list_len,
+                             const int64_t *control,
+                             int64_t control_len,
+                             double *score,
+                             int64_t score_len);
+
+// Says each cell's phase from its S and G2M scores: G1 if both are negative, else G2M if that score is the higher one,
+// else S (also where a score is NaN).
+//
+// - `s_score`, `g2m_score`: `n` scores each, from `scn_tl_score_genes`. scanpy takes as `ctrl_size` of both the length of
+//   the shorter of the two gene lists.
+// - `phase`: `n` of `SCN_PHASE_G1`, `SCN_PHASE_S`, `SCN_PHASE_G2M`.
+//
+// Reference: scanpy's `tl.score_genes_cell_cycle`.
+//
+// Errors: `SCN_ERR_NULL`, `SCN_ERR_SHAPE`, `SCN_ERR_INVALID_ARGUMENT`.
+//
+// @since 0.1.0
+ScnStatus scn_tl_cell_cycle_phase(const double *s_score,
+                                  const double *g2m_score,
+                                  int64_t n,
+                                  int32_t *phase,
+                                  int64_t phase_len);
 
 // The library's version as text, `"0.1.0"`. Static: never freed. Never fails.
 //

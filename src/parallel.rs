@@ -112,6 +112,12 @@ impl<'a> Ctx<'a> {
         self.within(i as f64 / n as f64, (i + 1) as f64 / n as f64, work)
     }
 
+    /// The same threads without progress and cancellation: for writing into what the caller has, which is to be changed as
+    /// a whole or not at all. For passes that memory is the limit of.
+    pub fn to_the_end(&self) -> Ctx<'static> {
+        Ctx::new(self.threads).with_seed(self.seed)
+    }
+
     /// Reports progress if it is time to, and fails if the caller wants to stop. Cheap enough for any loop of the
     /// calling thread.
     pub fn poll(&self, done: f64) -> Result<()> {

@@ -275,6 +275,14 @@ pub(crate) unsafe fn values<'a>(pointer: *const c_void, tag: i32, len: i64, name
     }
 }
 
+/// How many elements a table has; `name` is what there are too many of if that cannot be counted.
+pub(crate) fn product(rows: usize, columns: usize, name: &str) -> Result<usize> {
+    match rows.checked_mul(columns).filter(|&n| n <= isize::MAX as usize / 8) {
+        Some(n) => Ok(n),
+        None => bail!(Overflow, "{name}: is {rows}, times {columns} elements is more than can be addressed"),
+    }
+}
+
 /// The shape, stride and element count that a descriptor states, checked.
 struct Extent {
     n_obs: i64,

@@ -8,10 +8,12 @@
 #![allow(clippy::too_many_arguments)]
 
 pub mod context;
+pub(crate) mod groups;
 pub mod log;
 pub mod matrix;
 pub mod matrix_ops;
 pub(crate) mod options;
+pub mod pp;
 pub mod simulate;
 pub mod sparse;
 pub mod stats;
@@ -22,5 +24,7 @@ pub mod version;
 // The structs that callers fill, all of them: tests/layout.rs holds their layout against the record.
 pub use context::ScnContext;
 pub use matrix::ScnMatrix;
+pub use pp::scale::ScnScaleOptions;
 pub use simulate::ScnSimulateOptions;
 pub use tl::rank_genes_groups::{ScnRankGenesGroupsOptions, ScnRankGenesGroupsOutputs};
+pub use tl::score_genes::ScnControlGenesOptions;

@@ -2,6 +2,7 @@
 
 pub mod multitest;
 pub mod normal;
+pub mod numpy_random;
 pub mod random;
 pub mod ranks;
 pub mod student;

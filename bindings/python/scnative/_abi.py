@@ -38,6 +38,8 @@ SCN_MATRIX_CANONICAL = 1
 SCN_CORR_BENJAMINI_HOCHBERG = 0
 SCN_CORR_BENJAMINI_YEKUTIELI = 1
 SCN_CORR_BONFERRONI = 2
+SCN_METRIC_SQEUCLIDEAN = 0
+SCN_METRIC_EUCLIDEAN = 1
 SCN_METHOD_T_TEST = 0
 SCN_METHOD_T_TEST_OVERESTIM_VAR = 1
 SCN_METHOD_STUDENT = 2
@@ -47,6 +49,9 @@ SCN_FOLD_CHANGE_SCANPY_V1 = 0
 SCN_FOLD_CHANGE_SCANPY_V2 = 1
 SCN_FOLD_CHANGE_SEURAT_V4 = 2
 SCN_FOLD_CHANGE_SEURAT_V5 = 3
+SCN_PHASE_G1 = 0
+SCN_PHASE_S = 1
+SCN_PHASE_G2M = 2
 SCN_ABI_VERSION = 0
 SCN_VERSION_MAJOR = 0
 SCN_VERSION_MINOR = 1
@@ -104,6 +109,14 @@ class ScnMatrix(Structure):
     ]
 
 
+class ScnScaleOptions(Structure):
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("zero_center", c_int32),
+        ("max_value", c_double),
+    ]
+
+
 class ScnSimulateOptions(Structure):
     _fields_ = [
         ("struct_size", c_uint32),
@@ -154,6 +167,17 @@ class ScnRankGenesGroupsOutputs(Structure):
     ]
 
 
+class ScnControlGenesOptions(Structure):
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("ctrl_as_ref", c_int32),
+        ("ctrl_size", c_int64),
+        ("n_bins", c_int64),
+        ("random_state", c_uint32),
+        ("reserved", c_uint32),
+    ]
+
+
 #: name -> (what it returns, what it takes)
 FUNCTIONS = {
     "scn_context_init": (c_int32, [c_void_p, c_size_t]),
@@ -173,6 +197,11 @@ FUNCTIONS = {
     "scn_matrix_to_dense": (c_int32, [c_void_p, c_void_p, c_int32, c_int32, c_void_p, c_int64]),
     "scn_matrix_stats": (c_int32, [c_void_p, c_void_p, c_int32, c_int64, c_void_p, c_void_p, c_void_p, c_void_p, c_void_p, c_void_p, c_int64]),
     "scn_matrix_aggregate": (c_int32, [c_void_p, c_void_p, c_int32, c_void_p, c_int64, c_int64, c_int64, c_void_p, c_void_p, c_void_p, c_void_p, c_void_p, c_void_p, c_int64]),
+    "scn_pp_regress_out": (c_int32, [c_void_p, c_void_p, c_void_p, c_int64, c_int64, c_int32, c_void_p, c_int64]),
+    "scn_pp_regress_out_groups": (c_int32, [c_void_p, c_void_p, c_void_p, c_int64, c_int64, c_int32, c_void_p, c_int64]),
+    "scn_scale_options_init": (c_int32, [c_void_p, c_size_t]),
+    "scn_pp_scale": (c_int32, [c_void_p, c_void_p, c_void_p, c_int64, c_int64, c_void_p, c_void_p, c_int64, c_void_p, c_int64, c_int32, c_int32, c_void_p, c_int64]),
+    "scn_pp_scale_inplace": (c_int32, [c_void_p, c_void_p, c_void_p, c_int64, c_int64, c_void_p, c_void_p, c_int64, c_void_p, c_int64]),
     "scn_simulate_options_init": (c_int32, [c_void_p, c_size_t]),
     "scn_simulate_counts": (c_int32, [c_void_p, c_int64, c_int64, c_void_p, c_void_p, c_void_p, c_int64, c_void_p, c_int64, c_void_p, c_int64]),
     "scn_sparse_view": (c_int32, [c_void_p, c_void_p]),
@@ -182,10 +211,16 @@ FUNCTIONS = {
     "scn_stats_adjust_p": (c_int32, [c_void_p, c_int64, c_int32, c_void_p, c_int64]),
     "scn_last_error_message": (c_int32, [c_void_p, c_size_t, c_void_p]),
     "scn_status_name": (c_char_p, [c_int32]),
+    "scn_tl_energy_distance": (c_int32, [c_void_p, c_void_p, c_void_p, c_int64, c_int64, c_int64, c_int32, c_int32, c_void_p, c_int64]),
+    "scn_tl_mmd": (c_int32, [c_void_p, c_void_p, c_void_p, c_int64, c_int64, c_int64, c_void_p, c_int64, c_int32, c_void_p, c_int64, c_void_p, c_int64]),
     "scn_rank_genes_groups_options_init": (c_int32, [c_void_p, c_size_t]),
     "scn_rank_genes_groups_outputs_init": (c_int32, [c_void_p, c_size_t]),
     "scn_tl_rank_genes_groups": (c_int32, [c_void_p, c_void_p, c_void_p, c_int64, c_int64, c_void_p, c_void_p]),
     "scn_tl_rank_genes_groups_order": (c_int32, [c_void_p, c_void_p, c_int64, c_int64, c_int64, c_int64, c_int32, c_void_p, c_int64]),
+    "scn_control_genes_options_init": (c_int32, [c_void_p, c_size_t]),
+    "scn_tl_control_genes": (c_int32, [c_void_p, c_void_p, c_void_p, c_int64, c_void_p, c_int64, c_void_p, c_void_p, c_int64]),
+    "scn_tl_score_genes": (c_int32, [c_void_p, c_void_p, c_void_p, c_int64, c_void_p, c_int64, c_void_p, c_int64]),
+    "scn_tl_cell_cycle_phase": (c_int32, [c_void_p, c_void_p, c_int64, c_void_p, c_int64]),
     "scn_version": (c_char_p, []),
     "scn_abi_version": (c_uint32, []),
     "scn_cpu_features": (c_int32, [c_void_p, c_size_t, c_void_p]),

@@ -6,6 +6,8 @@ from .._lazy import lazy
 
 #: function -> the module here that has it. One line each, in alphabetical order.
 _MEMBERS: dict[str, str] = {
+    "regress_out": "_regress_out",
+    "scale": "_scale",
 }
 
 __getattr__, __dir__, __all__ = lazy(__name__, _MEMBERS)

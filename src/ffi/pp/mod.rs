@@ -1,0 +1,4 @@
+//! `scn_pp_*`: preprocessing.
+
+pub mod regress_out;
+pub mod scale;

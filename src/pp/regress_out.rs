@@ -1,0 +1,304 @@
+//! Residuals of a linear regression of each gene on covariates of the cells, or on one category (scanpy's `regress_out`).
+
+use crate::error::Result;
+use crate::matrix::reduce::{Wanted, aggregate};
+use crate::matrix::{Axis, Groups, Lines, Matrix, Value};
+use crate::parallel::{Ctx, balanced_ranges, even_ranges};
+use crate::{bail, ensure, with_lines};
+
+/// Subtracts from each gene its least-squares fit by the covariates and a constant.
+///
+/// `covariates` is n_obs x `n_covariates`, one column after the other. The residual is the gene less its projection on
+/// what the covariates span, so covariates that depend on others change nothing; they are dropped with a warning.
+/// `out` is n_obs x n_vars, cell after cell.
+pub fn regress_out<T: Value>(
+    ctx: &Ctx,
+    matrix: &Matrix,
+    covariates: &[f64],
+    n_covariates: usize,
+    out: &mut [T],
+) -> Result<()> {
+    let n_obs = matrix.n_obs();
+    check_out(matrix, out)?;
+    ensure!(
+        covariates.len() == n_obs * n_covariates,
+        Shape,
+        "covariates: has {} values, must have {} (n_obs * n_covariates)",
+        covariates.len(),
+        n_obs * n_covariates
+    );
+    if let Some(at) = covariates.iter().position(|x| !x.is_finite()) {
+        bail!(
+            Value,
+            "covariates: the value of covariate {} in cell {} is {}, must be finite",
+            at / n_obs,
+            at % n_obs,
+            covariates[at]
+        );
+    }
+    let basis = ctx.within(0.0, 0.1, || Basis::spanning(ctx, covariates, n_obs))?;
+    let canonical = ctx.within(0.1, 0.2, || matrix.canonical(ctx))?;
+    let matrix = &canonical.view();
+    let coefficients = ctx.within(0.2, 1.0, || with_lines!(matrix, |lines| project(ctx, matrix, lines, &basis)))?;
+    let fit = |cell: usize, gene_fits: &mut [f64]| {
+        let n = gene_fits.len();
+        for (k, &q) in basis.of(cell).iter().enumerate() {
+            gene_fits.iter_mut().zip(&coefficients[k * n..]).for_each(|(fit, c)| *fit += q * c);
+        }
+    };
+    let ctx = &ctx.to_the_end();
+    with_lines!(matrix, |lines| subtract(ctx, matrix.major(), lines, fit, out))
+}
+
+/// Subtracts from each gene its mean in the cell's category. A gene that is the same in all cells is left as it is.
+///
+/// This is what scanpy's regression on one categorical variable comes to: it fits each gene by a constant and by the
+/// gene's own means over the categories, which is fitted by slope 1 and constant 0.
+pub fn regress_out_groups<T: Value>(ctx: &Ctx, matrix: &Matrix, groups: &Groups, out: &mut [T]) -> Result<()> {
+    check_out(matrix, out)?;
+    if let Some(cell) = groups.labels().iter().position(|&label| label < 0) {
+        let n = groups.labels().iter().filter(|&&label| label < 0).count();
+        bail!(
+            InvalidArgument,
+            "groups: cell {cell} has label -1 (as have {n} in all), must be in a category; give those cells one, or leave \
+             them out"
+        );
+    }
+    let canonical = ctx.within(0.0, 0.1, || matrix.canonical(ctx))?;
+    let matrix = &canonical.view();
+    let sums =
+        |from, to, groups: &Groups, wanted| ctx.within(from, to, || aggregate(ctx, matrix, Axis::Obs, groups, wanted));
+    let mut means = sums(0.1, 0.5, groups, Wanted::default())?.means();
+    let extremes = sums(0.5, 1.0, &Groups::all(matrix.n_obs()), Wanted { extremes: true, ..Default::default() })?;
+    let n_vars = matrix.n_vars();
+    for gene in (0..n_vars).filter(|&gene| extremes.mins[gene] == extremes.maxs[gene]) {
+        means.iter_mut().skip(gene).step_by(n_vars).for_each(|mean| *mean = 0.0);
+    }
+    let fit = |cell: usize, gene_fits: &mut [f64]| {
+        if let Some(g) = groups.of(cell) {
+            gene_fits.copy_from_slice(&means[g * n_vars..(g + 1) * n_vars]);
+        }
+    };
+    let ctx = &ctx.to_the_end();
+    with_lines!(matrix, |lines| subtract(ctx, matrix.major(), lines, fit, out))
+}
+
+fn check_out<T>(matrix: &Matrix, out: &[T]) -> Result<()> {
+    let needed = matrix.n_obs() * matrix.n_vars();
+    ensure!(out.len() == needed, Shape, "out: has length {}, must have {needed} (n_obs * n_vars)", out.len());
+    Ok(())
+}
+
+/// Orthonormal columns that span the covariates and a constant.
+struct Basis {
+    rank: usize,
+    /// n_obs x rank, cell after cell.
+    values: Vec<f64>,
+}
+
+impl Basis {
+    /// What of a column's length must be left, when the columns before it are taken out, for it to be a new direction.
+    const INDEPENDENT: f64 = 1e-10;
+
+    /// By Gram and Schmidt, each column twice, which leaves the columns orthogonal to rounding (Giraud et al. 2005).
+    ///
+    /// Covariates are centred first (the constant comes first), so that large ones that vary little keep their digits.
+    fn spanning(ctx: &Ctx, covariates: &[f64], n_obs: usize) -> Result<Self> {
+        let constant = vec![1.0; n_obs];
+        let columns: Vec<&[f64]> =
+            std::iter::once(&constant[..]).chain(covariates.chunks_exact(n_obs.max(1))).collect();
+        let mut made: Vec<Vec<f64>> = Vec::new();
+        for (i, column) in columns.iter().enumerate() {
+            ctx.poll(i as f64 / columns.len() as f64)?;
+            let mut left = column.to_vec();
+            for _ in 0..2 {
+                for q in &made {
+                    let along = dot(q, &left);
+                    left.iter_mut().zip(q).for_each(|(x, q)| *x -= along * q);
+                }
+            }
+            let (length, before) = (dot(&left, &left).sqrt(), dot(column, column).sqrt());
+            if length > Self::INDEPENDENT * before {
+                left.iter_mut().for_each(|x| *x /= length);
+                made.push(left);
+            } else if i > 0 {
+                ctx.warn(&format!(
+                    "covariates: covariate {} is constant or a linear combination of those before it; it changes nothing",
+                    i - 1
+                ));
+            }
+        }
+        let rank = made.len();
+        let mut values = vec![0.0; n_obs * rank];
+        for (k, column) in made.iter().enumerate() {
+            values.iter_mut().skip(k).step_by(rank).zip(column).for_each(|(out, x)| *out = *x);
+        }
+        Ok(Self { rank, values })
+    }
+
+    #[inline(always)]
+    fn of(&self, cell: usize) -> &[f64] {
+        &self.values[cell * self.rank..(cell + 1) * self.rank]
+    }
+}
+
+fn dot(a: &[f64], b: &[f64]) -> f64 {
+    a.iter().zip(b).map(|(a, b)| a * b).sum()
+}
+
+/// The basis' products with each gene, rank x n_vars. Threads divide the genes; a product takes the cells in order.
+fn project(ctx: &Ctx, matrix: &Matrix, lines: impl Lines, basis: &Basis) -> Result<Vec<f64>> {
+    let (n_obs, n_vars, rank) = (matrix.n_obs(), matrix.n_vars(), basis.rank);
+    // Genes in blocks that fit the cache; no more of them than threads need if each block walks all cells.
+    let pieces = match matrix.major() {
+        Axis::Var => even_ranges(n_vars, 64).collect(),
+        Axis::Obs => balanced_ranges(n_vars, (ctx.threads() * 4).max(n_vars.div_ceil(4096)), |gene| gene as u64),
+    };
+    let blocks = ctx.map(pieces.len(), |p| {
+        let genes = pieces[p].clone();
+        // gene after gene, so that a value's products lie together
+        let mut products = vec![0.0; genes.len() * rank];
+        let mut add = |cell: usize, gene: usize, x: f64| {
+            let at = (gene - genes.start) * rank;
+            products[at..at + rank].iter_mut().zip(basis.of(cell)).for_each(|(sum, q)| *sum += q * x);
+        };
+        match matrix.major() {
+            Axis::Obs => {
+                (0..n_obs)
+                    .for_each(|cell| lines.for_each_in(cell, genes.clone(), |gene, x| add(cell, gene, x.to_f64())));
+            }
+            Axis::Var => {
+                genes.clone().for_each(|gene| lines.for_each(gene, |cell, x| add(cell, gene, x.to_f64())));
+            }
+        }
+        Ok(products)
+    })?;
+    let mut out = vec![0.0; rank * n_vars];
+    for (gene, products) in blocks.iter().flat_map(|block| block.chunks_exact(rank.max(1))).enumerate() {
+        products.iter().enumerate().for_each(|(k, product)| out[k * n_vars + gene] = *product);
+    }
+    Ok(out)
+}
+
+/// Elements that one task writes.
+const BLOCK: usize = 1 << 18;
+
+/// `out` = the matrix less `fit(cell, its genes)`.
+fn subtract<L: Lines, T: Value>(
+    ctx: &Ctx,
+    major: Axis,
+    lines: L,
+    fit: impl Fn(usize, &mut [f64]) + Sync,
+    out: &mut [T],
+) -> Result<()> {
+    let (n_obs, n_vars) =
+        if major == Axis::Obs { (lines.n_major(), lines.n_minor()) } else { (lines.n_minor(), lines.n_major()) };
+    let per_block = (BLOCK / n_vars.max(1)).max(1);
+    let blocks: Vec<_> = even_ranges(n_obs, per_block).collect();
+    ctx.run_chunks(out, per_block * n_vars, Vec::new, |residuals, b, out| {
+        let cells = blocks[b].clone();
+        residuals.clear();
+        residuals.resize(out.len(), 0.0);
+        for (cell, residual) in cells.clone().zip(residuals.chunks_exact_mut(n_vars)) {
+            fit(cell, residual);
+            // Not -x, which would be a negative zero where a stored zero, added, makes a positive one.
+            residual.iter_mut().for_each(|x| *x = 0.0 - *x);
+        }
+        match major {
+            Axis::Obs => {
+                for (cell, residual) in cells.zip(residuals.chunks_exact_mut(n_vars)) {
+                    lines.for_each(cell, |gene, x| residual[gene] += x.to_f64());
+                }
+            }
+            Axis::Var => {
+                let first = cells.start;
+                for gene in 0..n_vars {
+                    lines.for_each_in(gene, cells.clone(), |cell, x| {
+                        residuals[(cell - first) * n_vars + gene] += x.to_f64();
+                    });
+                }
+            }
+        }
+        out.iter_mut().zip(residuals.iter()).for_each(|(out, &x)| *out = T::from_f64(x));
+        Ok(())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::ErrorKind;
+    use crate::matrix::ValueSlice;
+
+    fn dense(values: &[f64], n_obs: usize) -> Matrix<'_> {
+        let n_vars = values.len() / n_obs;
+        Matrix::dense(Axis::Obs, (n_obs, n_vars), ValueSlice::F64(values), n_vars).unwrap()
+    }
+
+    fn residuals(values: &[f64], n_obs: usize, covariates: &[f64]) -> Vec<f64> {
+        let mut out = vec![0.0; values.len()];
+        let n = covariates.len() / n_obs;
+        regress_out(&Ctx::new(2), &dense(values, n_obs), covariates, n, &mut out).unwrap();
+        out
+    }
+
+    #[test]
+    fn what_the_covariates_explain_goes() {
+        // gene 0 is 3 + 2 a, gene 1 is b^2, which a and a constant fit by 10 a / 3 - 2 (a = 0..3)
+        let values = [3.0, 0.0, 5.0, 1.0, 7.0, 4.0, 9.0, 9.0];
+        let out = residuals(&values, 4, &[0.0, 1.0, 2.0, 3.0]);
+        for (got, wanted) in out.iter().zip([0.0, 1.0, 0.0, -1.0, 0.0, -1.0, 0.0, 1.0]) {
+            assert!((got - wanted).abs() < 1e-14, "{out:?}");
+        }
+    }
+
+    #[test]
+    fn dependent_covariates_change_nothing_and_warn() {
+        let values = [1.0, 5.0, 2.0, 8.0, -3.0];
+        let a = [0.3, 1.7, 2.2, 3.9, 5.1];
+        let once = residuals(&values, 5, &a);
+        let both: Vec<f64> = a.iter().copied().chain(a.iter().map(|x| 7.0 - 2.0 * x)).collect();
+        let warnings = std::cell::RefCell::new(Vec::new());
+        let ctx = Ctx::new(1).with_warn(|text| warnings.borrow_mut().push(text.to_string()));
+        let mut out = [0.0; 5];
+        regress_out(&ctx, &dense(&values, 5), &both, 2, &mut out).unwrap();
+        assert_eq!(out[..], once);
+        assert!(warnings.borrow()[0].contains("covariate 1"));
+    }
+
+    #[test]
+    fn large_covariates_that_vary_little_keep_their_digits() {
+        let values = [1.0, 5.0, 2.0, 8.0, -3.0];
+        let a = [0.3, 1.7, 2.2, 3.9, 5.1];
+        let far = residuals(&values, 5, &a.map(|x| x + 1e6));
+        assert!(residuals(&values, 5, &a).iter().zip(far).all(|(a, b)| (a - b).abs() < 1e-8));
+    }
+
+    #[test]
+    fn categories_lose_their_means_and_constants_stay() {
+        let labels = [0, 1, 0, 1];
+        let groups = Groups::new(&labels[..], 2, 4, "groups").unwrap();
+        let values = [1.0, 2.0, 10.0, 2.0, 3.0, 2.0, 20.0, 2.0];
+        let mut out = [0f32; 8];
+        regress_out_groups(&Ctx::new(1), &dense(&values, 4), &groups, &mut out).unwrap();
+        assert_eq!(out, [-1.0, 2.0, -5.0, 2.0, 1.0, 2.0, 5.0, 2.0]);
+    }
+
+    #[test]
+    fn errors_name_the_argument() {
+        let values = [1.0, 2.0];
+        let matrix = dense(&values, 2);
+        let ctx = Ctx::new(1);
+        let mut out = [7.0; 2];
+        let error = regress_out(&ctx, &matrix, &[1.0, f64::NAN], 1, &mut out).unwrap_err();
+        assert_eq!(error.message, "covariates: the value of covariate 0 in cell 1 is NaN, must be finite");
+        assert_eq!(regress_out(&ctx, &matrix, &[1.0], 1, &mut out).unwrap_err().kind, ErrorKind::Shape);
+        assert_eq!(regress_out(&ctx, &matrix, &[1.0, 2.0], 1, &mut out[..1]).unwrap_err().kind, ErrorKind::Shape);
+        let labels = [0, -1];
+        let groups = Groups::new(&labels[..], 1, 2, "groups").unwrap();
+        assert!(
+            regress_out_groups(&ctx, &matrix, &groups, &mut out).unwrap_err().message.contains("cell 1 has label -1")
+        );
+        assert_eq!(out, [7.0; 2]);
+    }
+}

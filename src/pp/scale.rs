@@ -1,0 +1,391 @@
+//! Genes to mean 0 and variance 1 (scanpy's `scale`), over all cells or within groups of them.
+
+use crate::error::Result;
+use crate::matrix::reduce::{Aggregate, Wanted, aggregate};
+use crate::matrix::{Axis, Groups, Index, IndexSlice, Lines, Matrix, Storage, Value, ValueSliceMut};
+use crate::parallel::{Ctx, even_ranges};
+use crate::{bail, ensure, with_lines, with_values_mut};
+
+/// How to scale; the defaults are scanpy's.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ScaleOptions {
+    /// Whether to subtract the means, which makes a sparse matrix dense.
+    pub zero_center: bool,
+    /// Values above it become it; with `zero_center` values below its negative become that.
+    pub max_value: Option<f64>,
+}
+
+impl Default for ScaleOptions {
+    fn default() -> Self {
+        Self { zero_center: true, max_value: None }
+    }
+}
+
+/// What the values were scaled by, each `n_groups` x `n_vars`, row-major; NaN for a group without cells.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Moments {
+    pub means: Vec<f64>,
+    /// Standard deviations with `ddof` 1; 1 for genes that do not vary.
+    pub stds: Vec<f64>,
+}
+
+/// The means and standard deviations that [`scale`] uses.
+pub fn moments(ctx: &Ctx, matrix: &Matrix, groups: &Groups) -> Result<Moments> {
+    for g in 0..groups.n_groups() {
+        ensure!(
+            groups.size(g) != 1,
+            InvalidArgument,
+            "groups: group {g} has 1 cell, must have at least 2 for a variance (or none)"
+        );
+    }
+    let wanted = Wanted { ddof: Some(1.0), ..Default::default() };
+    let made = ctx.within(0.0, 0.8, || aggregate(ctx, matrix, Axis::Obs, groups, wanted))?;
+    let mut means = made.means();
+    let mut stds: Vec<f64> = made.variances.iter().map(|variance| variance.sqrt()).collect();
+    settle_constants(ctx, matrix, groups, &mut means, &mut stds)?;
+    Ok(Moments { means, stds })
+}
+
+/// Sets the standard deviation of genes that do not vary to 1. What rounding of the mean leaves of such a gene's variance
+/// is not a variance, so a suspiciously small one is settled by looking at the extremes; the mean is the constant then.
+fn settle_constants(ctx: &Ctx, matrix: &Matrix, groups: &Groups, means: &mut [f64], stds: &mut [f64]) -> Result<()> {
+    const SUSPICIOUS: f64 = 1e-9;
+    if means.iter().zip(stds.iter()).any(|(mean, &std)| std < SUSPICIOUS * mean.abs()) {
+        let wanted = Wanted { extremes: true, ..Default::default() };
+        let Aggregate { mins, maxs, .. } =
+            ctx.within(0.8, 1.0, || aggregate(ctx, matrix, Axis::Obs, groups, wanted))?;
+        for ((mean, std), (min, max)) in means.iter_mut().zip(&mut *stds).zip(mins.into_iter().zip(maxs)) {
+            if min == max {
+                (*mean, *std) = (min, 0.0);
+            }
+        }
+    }
+    stds.iter_mut().filter(|std| **std == 0.0).for_each(|std| *std = 1.0);
+    Ok(())
+}
+
+/// Scales into a dense matrix whose lines along `major` follow each other. Cells in no group are copied as they are.
+pub fn scale<T: Value>(
+    ctx: &Ctx,
+    matrix: &Matrix,
+    groups: &Groups,
+    options: &ScaleOptions,
+    major: Axis,
+    out: &mut [T],
+) -> Result<Moments> {
+    let needed = matrix.n_obs() * matrix.n_vars();
+    ensure!(out.len() == needed, Shape, "out: has length {}, must have {needed} (n_obs * n_vars)", out.len());
+    check(options)?;
+    if matrix.is_sparse() && options.zero_center {
+        ctx.warn("zero-centering a sparse array/matrix densifies it.");
+    }
+    let canonical = ctx.within(0.0, 0.1, || matrix.canonical(ctx))?;
+    let matrix = &canonical.view();
+    let moments = ctx.within(0.1, 1.0, || moments(ctx, matrix, groups))?;
+    let scaler = Scaler::new(options, groups, &moments, matrix.n_vars());
+    let ctx = &ctx.to_the_end();
+    with_lines!(matrix, |lines| scale_lines(ctx, matrix.major(), lines, &scaler, major, out))?;
+    Ok(moments)
+}
+
+/// Scales the values of a matrix in place: of a dense one, or of a sparse one that is not centred. `matrix` is the view
+/// of the same values for the moments, which `values` gives for writing once they are known.
+///
+/// A sparse matrix with repeated indices cannot be clipped, as the sum of the repeats is the value: that is an error.
+pub fn scale_inplace<'v>(
+    ctx: &Ctx,
+    matrix: &Matrix,
+    groups: &Groups,
+    options: &ScaleOptions,
+    values: impl FnOnce() -> Result<ValueSliceMut<'v>>,
+) -> Result<Moments> {
+    check(options)?;
+    ensure!(
+        !(matrix.is_sparse() && options.zero_center),
+        InvalidArgument,
+        "options.zero_center: is true, must be false to scale a sparse matrix in place; a centred matrix is dense"
+    );
+    let moments = {
+        let canonical = ctx.within(0.0, 0.1, || matrix.canonical(ctx))?;
+        let view = canonical.view();
+        ensure!(
+            options.max_value.is_none() || view.n_stored() == matrix.n_stored(),
+            Matrix,
+            "matrix.indices: repeat within a line, which max_value cannot be applied to; sum the duplicates first"
+        );
+        ctx.within(0.1, 1.0, || moments(ctx, &view, groups))?
+    };
+    let scaler = Scaler::new(options, groups, &moments, matrix.n_vars());
+    scale_values(&ctx.to_the_end(), matrix, &scaler, values()?)?;
+    Ok(moments)
+}
+
+fn check(options: &ScaleOptions) -> Result<()> {
+    match options.max_value {
+        Some(max) if max.is_nan() || max < 0.0 => {
+            bail!(InvalidArgument, "options.max_value: is {max}, must not be negative")
+        }
+        _ => Ok(()),
+    }
+}
+
+/// What becomes of a value.
+struct Scaler<'a> {
+    groups: &'a Groups<'a>,
+    /// Subtracted: the means, or zeros.
+    centers: Vec<f64>,
+    stds: &'a [f64],
+    n_vars: usize,
+    lowest: f64,
+    highest: f64,
+}
+
+impl<'a> Scaler<'a> {
+    fn new(options: &ScaleOptions, groups: &'a Groups, moments: &'a Moments, n_vars: usize) -> Self {
+        let highest = options.max_value.unwrap_or(f64::INFINITY);
+        Self {
+            groups,
+            centers: if options.zero_center { moments.means.clone() } else { vec![0.0; moments.means.len()] },
+            stds: &moments.stds,
+            n_vars,
+            lowest: if options.zero_center { -highest } else { f64::NEG_INFINITY },
+            highest,
+        }
+    }
+
+    #[inline(always)]
+    fn value(&self, x: f64, center: f64, std: f64) -> f64 {
+        // Comparisons that let NaN through.
+        let y = (x - center) / std;
+        let y = if y > self.highest { self.highest } else { y };
+        if y < self.lowest { self.lowest } else { y }
+    }
+
+    #[inline(always)]
+    fn at(&self, cell: usize, gene: usize, x: f64) -> f64 {
+        match self.groups.of(cell) {
+            Some(g) => self.value(x, self.centers[g * self.n_vars + gene], self.stds[g * self.n_vars + gene]),
+            None => x,
+        }
+    }
+
+    /// A whole cell of a dense matrix.
+    #[inline(always)]
+    fn cell<V: Value, T: Value>(&self, cell: usize, values: &[V], out: &mut [T]) {
+        let Some(g) = self.groups.of(cell) else {
+            out.iter_mut().zip(values).for_each(|(out, x)| *out = T::from_f64(x.to_f64()));
+            return;
+        };
+        let genes = g * self.n_vars..(g + 1) * self.n_vars;
+        let by = self.centers[genes.clone()].iter().zip(&self.stds[genes]);
+        for ((out, x), (&center, &std)) in out.iter_mut().zip(values).zip(by) {
+            *out = T::from_f64(self.value(x.to_f64(), center, std));
+        }
+    }
+}
+
+/// Elements that one task writes.
+const BLOCK: usize = 1 << 18;
+
+fn scale_lines<L: Lines, T: Value>(
+    ctx: &Ctx,
+    from: Axis,
+    lines: L,
+    scaler: &Scaler,
+    to: Axis,
+    out: &mut [T],
+) -> Result<()> {
+    let (n_to, n_other) =
+        if from == to { (lines.n_major(), lines.n_minor()) } else { (lines.n_minor(), lines.n_major()) };
+    let per_block = (BLOCK / n_other.max(1)).max(1);
+    let blocks: Vec<_> = even_ranges(n_to, per_block).collect();
+    let zeros = if L::DENSE { Vec::new() } else { scaled_zeros::<T>(scaler) };
+    ctx.run_chunks(
+        out,
+        per_block * n_other,
+        || (),
+        |(), b, out| {
+            let block = blocks[b].clone();
+            if !L::DENSE {
+                for (line, out) in block.clone().zip(out.chunks_exact_mut(n_other)) {
+                    fill_zeros(scaler, to, line, &zeros, out);
+                }
+            }
+            if from != to {
+                let begin = block.start;
+                for other in 0..n_other {
+                    lines.for_each_in(other, block.clone(), |line, x| {
+                        let (cell, gene) = if to == Axis::Obs { (line, other) } else { (other, line) };
+                        out[(line - begin) * n_other + other] = T::from_f64(scaler.at(cell, gene, x.to_f64()));
+                    });
+                }
+                return Ok(());
+            }
+            for (line, out) in block.zip(out.chunks_exact_mut(n_other)) {
+                if L::DENSE && to == Axis::Obs {
+                    scaler.cell(line, lines.values(line), out);
+                    continue;
+                }
+                lines.for_each(line, |other, x| {
+                    let (cell, gene) = if to == Axis::Obs { (line, other) } else { (other, line) };
+                    out[other] = T::from_f64(scaler.at(cell, gene, x.to_f64()));
+                });
+            }
+            Ok(())
+        },
+    )
+}
+
+/// What a zero becomes, for each group and gene.
+fn scaled_zeros<T: Value>(scaler: &Scaler) -> Vec<T> {
+    scaler.centers.iter().zip(scaler.stds).map(|(&center, &std)| T::from_f64(scaler.value(0.0, center, std))).collect()
+}
+
+fn fill_zeros<T: Value>(scaler: &Scaler, axis: Axis, line: usize, zeros: &[T], out: &mut [T]) {
+    let row = |g: usize| &zeros[g * scaler.n_vars..(g + 1) * scaler.n_vars];
+    match axis {
+        Axis::Obs => match scaler.groups.of(line) {
+            Some(g) => out.copy_from_slice(row(g)),
+            None => out.fill(T::default()),
+        },
+        Axis::Var => {
+            for (cell, out) in out.iter_mut().enumerate() {
+                *out = scaler.groups.of(cell).map_or(T::default(), |g| row(g)[line]);
+            }
+        }
+    }
+}
+
+/// Only the structure of the matrix is read: its values are what is written.
+fn scale_values(ctx: &Ctx, matrix: &Matrix, scaler: &Scaler, values: ValueSliceMut) -> Result<()> {
+    with_values_mut!(values, |values| match matrix.storage() {
+        Storage::Sparse { indptr, indices: IndexSlice::I32(indices), base, .. } =>
+            scale_stored(ctx, matrix, indptr, indices, *base, scaler, values),
+        Storage::Sparse { indptr, indices: IndexSlice::I64(indices), base, .. } =>
+            scale_stored(ctx, matrix, indptr, indices, *base, scaler, values),
+        Storage::Dense { stride, .. } => scale_dense(ctx, matrix, *stride, scaler, values),
+    })
+}
+
+/// Each stored value over its standard deviation, in place.
+fn scale_stored<I: Index, T: Value>(
+    ctx: &Ctx,
+    matrix: &Matrix,
+    indptr: &[i64],
+    indices: &[I],
+    base: i64,
+    scaler: &Scaler,
+    values: &mut [T],
+) -> Result<()> {
+    let pieces = ctx.balanced(matrix.n_major(), |line| matrix.stored_before(line));
+    let start = |line: usize| indptr[line] as usize;
+    let lens = pieces.iter().map(|piece| start(piece.end) - start(piece.start));
+    ctx.run_split(
+        values,
+        lens,
+        || (),
+        |(), p, values| {
+            let begin = start(pieces[p].start);
+            for line in pieces[p].clone() {
+                let stored = start(line)..start(line + 1);
+                let own = &mut values[stored.start - begin..stored.end - begin];
+                for (value, i) in own.iter_mut().zip(&indices[stored]) {
+                    let other = (i.to_i64() - base) as usize;
+                    let (cell, gene) = if matrix.major() == Axis::Obs { (line, other) } else { (other, line) };
+                    *value = T::from_f64(scaler.at(cell, gene, value.to_f64()));
+                }
+            }
+            Ok(())
+        },
+    )
+}
+
+/// The lines of a dense matrix in place; what lies between them is left alone.
+fn scale_dense<T: Value>(ctx: &Ctx, matrix: &Matrix, stride: usize, scaler: &Scaler, values: &mut [T]) -> Result<()> {
+    let n_minor = matrix.n_minor();
+    let per_block = (BLOCK / stride.max(1)).max(1);
+    ctx.run_chunks(
+        values,
+        per_block * stride,
+        || (),
+        |(), b, values| {
+            for (i, line) in values.chunks_mut(stride.max(1)).enumerate() {
+                let at = b * per_block + i;
+                for (other, value) in line[..n_minor].iter_mut().enumerate() {
+                    let (cell, gene) = if matrix.major() == Axis::Obs { (at, other) } else { (other, at) };
+                    *value = T::from_f64(scaler.at(cell, gene, value.to_f64()));
+                }
+            }
+            Ok(())
+        },
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::ErrorKind;
+    use crate::matrix::ValueSlice;
+
+    fn dense(values: &[f64], n_obs: usize, n_vars: usize) -> Matrix<'_> {
+        Matrix::dense(Axis::Obs, (n_obs, n_vars), ValueSlice::F64(values), n_vars).unwrap()
+    }
+
+    fn scaled(values: &[f64], groups: &Groups, options: &ScaleOptions) -> (Vec<f64>, Moments) {
+        let matrix = dense(values, groups.n(), values.len() / groups.n());
+        let mut out = vec![0.0; values.len()];
+        let moments = scale(&Ctx::new(2), &matrix, groups, options, Axis::Obs, &mut out).unwrap();
+        (out, moments)
+    }
+
+    #[test]
+    fn genes_have_mean_0_and_variance_1_and_constant_ones_are_0() {
+        let (out, moments) = scaled(&[1.0, 0.1, 3.0, 0.1, 5.0, 0.1], &Groups::all(3), &ScaleOptions::default());
+        assert_eq!(out, [-1.0, 0.0, 0.0, 0.0, 1.0, 0.0]);
+        assert_eq!((moments.means[0], &moments.stds[..]), (3.0, &[2.0, 1.0][..]));
+    }
+
+    #[test]
+    fn constants_stay_constant_whatever_the_rounding_of_their_mean() {
+        for n in [3usize, 10, 1000, 4097] {
+            let (out, moments) = scaled(&vec![0.1; n], &Groups::all(n), &ScaleOptions::default());
+            assert_eq!(moments.stds, [1.0]);
+            assert!(out.iter().all(|&x| x == 0.0));
+        }
+    }
+
+    #[test]
+    fn groups_are_scaled_apart_and_others_left() {
+        let labels = [0, 1, 0, 1, -1];
+        let groups = Groups::new(&labels[..], 2, 5, "groups").unwrap();
+        let (out, _) = scaled(&[1.0, 10.0, 3.0, 30.0, 7.0], &groups, &ScaleOptions::default());
+        let half = 0.5f64.sqrt();
+        assert!(out.iter().zip([-half, -half, half, half, 7.0]).all(|(a, b)| (a - b).abs() < 1e-15), "{out:?}");
+    }
+
+    #[test]
+    fn clipping_is_on_both_sides_only_if_centred() {
+        let values = [-4.0, 0.0, 4.0];
+        let clip = |zero_center| ScaleOptions { zero_center, max_value: Some(0.5) };
+        assert_eq!(scaled(&values, &Groups::all(3), &clip(true)).0, [-0.5, 0.0, 0.5]);
+        assert_eq!(scaled(&values, &Groups::all(3), &clip(false)).0, [-1.0, 0.0, 0.5]);
+    }
+
+    #[test]
+    fn a_group_of_one_and_bad_options_are_errors() {
+        let matrix = dense(&[1.0, 2.0], 2, 1);
+        let labels = [0, 1];
+        let groups = Groups::new(&labels[..], 2, 2, "groups").unwrap();
+        let mut out = [9.0; 2];
+        let fails = |groups: &Groups, options: ScaleOptions, out: &mut [f64]| {
+            scale(&Ctx::new(1), &matrix, groups, &options, Axis::Obs, out).unwrap_err()
+        };
+        assert!(fails(&groups, ScaleOptions::default(), &mut out).message.contains("group 0 has 1 cell"));
+        for max in [-1.0, f64::NAN] {
+            let options = ScaleOptions { max_value: Some(max), ..Default::default() };
+            assert!(fails(&Groups::all(2), options, &mut out).message.contains("options.max_value"));
+        }
+        assert_eq!(fails(&Groups::all(2), ScaleOptions::default(), &mut out[..1]).kind, ErrorKind::Shape);
+        assert_eq!(out, [9.0; 2]);
+    }
+}
