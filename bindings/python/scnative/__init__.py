@@ -43,6 +43,7 @@ _LAZY = {
     "get": ("scnative.get", None),
     "pp": ("scnative.pp", None),
     "tl": ("scnative.tl", None),
+    "accelerate_scanpy": ("scnative._accelerate", "accelerate_scanpy"),
     "build_info": ("scnative._build_info", "build_info"),
     "read": ("scnative._read", "read"),
     "read_10x_h5": ("scnative._read", "read_10x_h5"),

@@ -40,6 +40,18 @@ class Bar:
             sys.stderr.flush()
 
 
+def reporter(title: str) -> Callable[[float], object] | None:
+    """What ``settings.progress`` wants told of the part done, 0 to 1: a bar of this title, a function, or nothing."""
+    choice = settings.progress
+    if callable(choice):
+        return choice
+    if choice is True or (choice == "auto" and sys.stderr is not None and sys.stderr.isatty()):
+        return Bar(title)
+    if choice not in (False, "auto"):
+        raise ValueError(f"settings.progress: is {choice!r}, must be 'auto', True, False or a function")
+    return None
+
+
 class Watch:
     """Watches over one call: reports progress, and turns Ctrl-C into its cancellation.
 
@@ -49,15 +61,7 @@ class Watch:
     """
 
     def __init__(self, name: str):
-        choice = settings.progress
-        self.bar: Bar | None = None
-        self.report: Callable[[float], object] | None = None
-        if callable(choice):
-            self.report = choice
-        elif choice is True or (choice == "auto" and sys.stderr is not None and sys.stderr.isatty()):
-            self.report = self.bar = Bar(name)
-        elif choice not in (False, "auto"):
-            raise ValueError(f"settings.progress: is {choice!r}, must be 'auto', True, False or a function")
+        self.report = reporter(name)
         self.raised: BaseException | None = None
         self.interrupt: tuple | None = None
         self.handler: object = None
@@ -84,8 +88,8 @@ class Watch:
     def __exit__(self, *_: object) -> None:
         if self.handler is not None:
             signal.signal(signal.SIGINT, self.handler)
-        if self.bar is not None:
-            self.bar.close()
+        if isinstance(self.report, Bar):
+            self.report.close()
         if self.interrupt is not None:
             self.handler(*self.interrupt)
         if self.raised is not None:

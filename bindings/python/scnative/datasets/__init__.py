@@ -6,6 +6,7 @@ from .._lazy import lazy
 
 #: function -> the module here that has it. One line each, in alphabetical order.
 _MEMBERS: dict[str, str] = {
+    "pbmc3k": "_pbmc3k",
     "simulate_counts": "_simulate_counts",
 }
 
