@@ -9,19 +9,17 @@
 
 use super::{Options, Ranked, Reference, Wanted, fill_p_values};
 use crate::error::Result;
+use crate::matrix::transpose::for_each_block;
 use crate::matrix::{Axis, Groups, Lines, Matrix};
-use crate::parallel::{Ctx, balanced_ranges, even_ranges};
+use crate::parallel::{Ctx, balanced_ranges};
 use crate::stats::normal;
 use crate::stats::ranks::{Ordinal, Pair, for_each_run, sort_by_ordinal, tie_term};
 use crate::with_lines;
-use std::ops::Range;
 
 /// Stored values of one task: some milliseconds.
 const TASK: u64 = 1 << 18;
-/// Stored values of one task that collects its genes across cells, on average: 8 MB with their groups.
-const BLOCK: usize = 1 << 20;
-/// The fewest genes that such a task has, as finding them costs a search in every cell.
-const NARROWEST: usize = 16;
+/// Bytes of a block of genes that a cell-major matrix is turned into at a time.
+const BLOCK: usize = 32 << 20;
 
 pub(super) fn fill(
     ctx: &Ctx,
@@ -101,63 +99,44 @@ impl Design {
     }
 }
 
-/// Tests every gene. Each task has a range of genes; from a cell-major matrix it collects them itself, walking all cells.
+/// Tests every gene; a cell-major matrix is turned block by block.
 fn test_genes(ctx: &Ctx, matrix: &Matrix, design: &Design, by_gene: &mut [f64]) -> Result<()> {
     let per_gene = 2 * design.n_groups;
-    let tasks = match matrix.major() {
-        Axis::Var => {
-            let weight = |gene: usize| matrix.stored_before(gene) + (gene * per_gene) as u64;
-            let n_tasks = (weight(matrix.n_vars()) / TASK) as usize + 4 * ctx.threads();
-            balanced_ranges(matrix.n_vars(), n_tasks, weight)
-        }
-        Axis::Obs => {
-            let stored_per_gene = matrix.n_stored() / matrix.n_vars().max(1) + 1;
-            let fair = matrix.n_vars().div_ceil(4 * ctx.threads()).max(NARROWEST);
-            even_ranges(matrix.n_vars(), (BLOCK / stored_per_gene).clamp(NARROWEST, fair)).collect()
-        }
-    };
-    with_lines!(matrix, |lines| test_tasks(ctx, matrix.major(), &lines, &tasks, design, by_gene))
+    for_each_block(ctx, matrix, Axis::Var, BLOCK, |genes, block| {
+        let results = &mut by_gene[genes.start * per_gene..genes.end * per_gene];
+        with_lines!(block, |lines| test_block(ctx, block, &lines, design, results))
+    })
 }
 
-fn test_tasks<L: Lines<V: Ordinal>>(
+/// Tests the genes of a gene-major block.
+fn test_block<L: Lines<V: Ordinal>>(
     ctx: &Ctx,
-    major: Axis,
+    block: &Matrix,
     lines: &L,
-    tasks: &[Range<usize>],
     design: &Design,
-    by_gene: &mut [f64],
+    results: &mut [f64],
 ) -> Result<()> {
     let per_gene = 2 * design.n_groups;
+    let weight = |gene: usize| block.stored_before(gene) + (gene * per_gene) as u64;
+    let n_tasks = (weight(lines.n_major()) / TASK) as usize + 4 * ctx.threads();
+    let tasks = balanced_ranges(lines.n_major(), n_tasks, weight);
     let lens = tasks.iter().map(|genes| genes.len() * per_gene);
     ctx.run_split(
-        by_gene,
+        results,
         lens,
         || Scratch::new(design),
         |scratch, task, results| {
-            let genes = tasks[task].clone();
-            match major {
-                Axis::Var => {
-                    for (gene, results) in genes.zip(results.chunks_exact_mut(per_gene)) {
-                        scratch.collect_line(lines, gene, &design.slots);
-                        scratch.test(L::V::default(), design, results);
-                    }
-                }
-                Axis::Obs => {
-                    scratch.collect_across(lines, genes, &design.slots);
-                    scratch.test(L::V::default(), design, results);
-                }
+            for (gene, results) in tasks[task].clone().zip(results.chunks_exact_mut(per_gene)) {
+                scratch.test(lines, gene, design, results);
             }
             Ok(())
         },
     )
 }
 
-/// The values that are not zero of some genes, one gene after the other, and what is counted of one gene's.
+/// The values of a gene that are not zero, and what is counted of them.
 struct Scratch {
-    /// Where each gene's values end; one more, 0, in front.
-    ends: Vec<usize>,
-    /// Whether they are in `narrow`: 32 bits of ordinal hold them all. Else they are in `wide`.
-    fits: bool,
+    /// Those whose ordinal 32 bits hold; all of them, or `wide` has all.
     narrow: Vec<u64>,
     wide: Vec<u128>,
     spare_narrow: Vec<u64>,
@@ -169,8 +148,6 @@ impl Scratch {
     fn new(design: &Design) -> Self {
         let n_slots = design.slots.sizes.len();
         Self {
-            ends: Vec::new(),
-            fits: true,
             narrow: Vec::new(),
             wide: Vec::new(),
             spare_narrow: Vec::new(),
@@ -185,97 +162,51 @@ impl Scratch {
         }
     }
 
-    /// Takes one gene from its line.
-    fn collect_line<L: Lines<V: Ordinal>>(&mut self, lines: &L, gene: usize, slots: &Slots) {
+    /// Tests a gene; `results` gets z and U of all groups.
+    fn test<L: Lines<V: Ordinal>>(&mut self, lines: &L, gene: usize, design: &Design, results: &mut [f64]) {
         let zero = L::V::default();
-        self.fits = true;
+        if self.collect_narrow(lines, gene, &design.slots) {
+            sort_by_ordinal(&mut self.narrow, &mut self.spare_narrow);
+            self.counts.rank(&self.narrow, zero.narrow().map_or(0, u64::from), design);
+        } else {
+            self.collect_wide(lines, gene, &design.slots);
+            sort_by_ordinal(&mut self.wide, &mut self.spare_wide);
+            self.counts.rank(&self.wide, zero.wide(), design);
+        }
+        let (z, u) = results.split_at_mut(design.n_groups);
+        self.counts.finish(design, z, u);
+    }
+
+    /// Whether 32 bits of ordinal hold all values; else what is collected is of no use.
+    fn collect_narrow<L: Lines<V: Ordinal>>(&mut self, lines: &L, gene: usize, slots: &Slots) -> bool {
+        let zero = L::V::default();
+        // Most lines that do not fit say so at once.
+        if lines.values(gene).first().is_some_and(|value| value.narrow().is_none()) {
+            return false;
+        }
+        let mut fits = true;
         self.narrow.clear();
         lines.for_each(gene, |cell, value| {
             let slot = slots.of_cell[cell];
             if value != zero && slot != OUT {
                 match value.narrow() {
                     Some(ordinal) => self.narrow.push(Pair::pack(u64::from(ordinal), slot)),
-                    None => self.fits = false,
+                    None => fits = false,
                 }
             }
         });
-        let mut n = self.narrow.len();
-        if !self.fits {
-            self.wide.clear();
-            lines.for_each(gene, |cell, value| {
-                let slot = slots.of_cell[cell];
-                if value != zero && slot != OUT {
-                    self.wide.push(Pair::pack(value.wide(), slot));
-                }
-            });
-            n = self.wide.len();
-        }
-        self.ends.clear();
-        self.ends.extend([0, n]);
+        fits
     }
 
-    /// Takes a range of genes across all cells: counts them, then puts each value in its place.
-    fn collect_across<L: Lines<V: Ordinal>>(&mut self, lines: &L, genes: Range<usize>, slots: &Slots) {
+    fn collect_wide<L: Lines<V: Ordinal>>(&mut self, lines: &L, gene: usize, slots: &Slots) {
         let zero = L::V::default();
-        self.ends.clear();
-        self.ends.resize(genes.len() + 1, 0);
-        self.fits = true;
-        let taking_part = || (0..lines.n_major()).map(|cell| (cell, slots.of_cell[cell])).filter(|cell| cell.1 != OUT);
-        for (cell, _) in taking_part() {
-            lines.for_each_in(cell, genes.clone(), |gene, value| {
-                self.ends[gene - genes.start + 1] += usize::from(value != zero);
-                self.fits &= value.narrow().is_some();
-            });
-        }
-        // Now where each gene begins is moved on as it fills, until it is where it ends.
-        let mut total = 0;
-        for end in &mut self.ends {
-            total += *end;
-            *end = total;
-        }
-        let starts = &mut self.ends[..genes.len()];
-        if self.fits {
-            self.narrow.resize(total, 0);
-            for (cell, slot) in taking_part() {
-                lines.for_each_in(cell, genes.clone(), |gene, value| {
-                    if let (true, Some(ordinal)) = (value != zero, value.narrow()) {
-                        let at = &mut starts[gene - genes.start];
-                        self.narrow[*at] = Pair::pack(u64::from(ordinal), slot);
-                        *at += 1;
-                    }
-                });
+        self.wide.clear();
+        lines.for_each(gene, |cell, value| {
+            let slot = slots.of_cell[cell];
+            if value != zero && slot != OUT {
+                self.wide.push(Pair::pack(value.wide(), slot));
             }
-        } else {
-            self.wide.resize(total, 0);
-            for (cell, slot) in taking_part() {
-                lines.for_each_in(cell, genes.clone(), |gene, value| {
-                    if value != zero {
-                        let at = &mut starts[gene - genes.start];
-                        self.wide[*at] = Pair::pack(value.wide(), slot);
-                        *at += 1;
-                    }
-                });
-            }
-        }
-        self.ends.insert(0, 0);
-        self.ends.pop();
-    }
-
-    /// Tests the genes that were collected; `results` has z and U of all groups for each.
-    fn test<V: Ordinal>(&mut self, zero: V, design: &Design, results: &mut [f64]) {
-        for (bounds, results) in self.ends.windows(2).zip(results.chunks_exact_mut(2 * design.n_groups)) {
-            let (z, u) = results.split_at_mut(design.n_groups);
-            if self.fits {
-                let pairs = &mut self.narrow[bounds[0]..bounds[1]];
-                sort_by_ordinal(pairs, &mut self.spare_narrow);
-                self.counts.rank(pairs, zero.narrow().map_or(0, u64::from), design);
-            } else {
-                let pairs = &mut self.wide[bounds[0]..bounds[1]];
-                sort_by_ordinal(pairs, &mut self.spare_wide);
-                self.counts.rank(pairs, zero.wide(), design);
-            }
-            self.counts.finish(design, z, u);
-        }
+        });
     }
 }
 

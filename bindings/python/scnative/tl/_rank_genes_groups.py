@@ -180,12 +180,11 @@ def _choose_groups(
 
     if groupby not in adata.obs:
         raise ScnLookupError(f"groupby: is {groupby!r}, must be a column of adata.obs: {list(adata.obs.columns)}")
+    if not isinstance(adata.obs[groupby].dtype, pd.CategoricalDtype):
+        adata.strings_to_categoricals()  # as scanpy does: plots of the result count on it
     column = adata.obs[groupby]
     if not isinstance(column.dtype, pd.CategoricalDtype):
-        column = column.astype("category")
-        # As scanpy's sanitize_anndata, which plots of the result count on.
-        if column.cat.categories.inferred_type == "string":
-            adata.obs[groupby] = column
+        raise ScnValueError(f"groupby: adata.obs[{groupby!r}] has dtype {column.dtype}, must be categorical or text")
     categories = list(column.cat.categories)
     if reference != "rest" and reference not in categories:
         raise ScnValueError(f"reference = {reference} needs to be one of groupby = {categories}.")
