@@ -25,6 +25,18 @@
 // Compute on the CPU.
 #define SCN_DEVICE_CPU 0
 
+// Of `scn_10x_names`: the barcodes of the cells.
+#define SCN_10X_BARCODES 0
+
+// Of `scn_10x_names`: the genes' identifiers, the first column of features.tsv or genes.tsv.
+#define SCN_10X_GENE_IDS 1
+
+// Of `scn_10x_names`: the genes' names, the second column.
+#define SCN_10X_GENE_NAMES 2
+
+// Of `scn_10x_names`: the third column of features.tsv, "Gene Expression" say; no names if there is only a genes.tsv.
+#define SCN_10X_FEATURE_TYPES 3
+
 // Something that the caller should know, although the call goes on: scanpy's and Seurat's warnings.
 #define SCN_LOG_WARNING 2
 
@@ -149,6 +161,9 @@
 // Batch `b` has domain `BATCH + b`, so it stays last.
 #define BATCH 4
 
+// A folder that Cell Ranger wrote, in memory. Shared use of a const handle is safe; free it once, with `scn_10x_free`.
+typedef struct Scn10x Scn10x;
+
 // A flag that stops the calls it was given to. Made by `scn_cancel_token_new`; any thread may use it at any time.
 typedef struct ScnCancelToken ScnCancelToken;
 
@@ -182,10 +197,6 @@ typedef struct ScnContext {
     // A token that any thread may set to cancel the call, or null (default).
     const struct ScnCancelToken *cancel;
 } ScnContext;
-
-// Called with a level (`SCN_LOG_*`) and a message, UTF-8 with a closing NUL, valid during the call only; on the thread
-// whose call it is about. It must return: no exceptions, no longjmp.
-typedef void (*ScnLog)(int32_t level, const char *message, void *user);
 
 // A borrowed matrix of cells (obs) x genes (var). The pointers stay the caller's: they are read during a call only and
 // never written, unless the function's name ends in `_inplace`. Set up by `scn_matrix_init`, then filled in.
@@ -222,6 +233,10 @@ typedef struct ScnMatrix {
     // Dense only: elements from the start of one line to that of the next; 0 (default) if they follow each other.
     int64_t stride;
 } ScnMatrix;
+
+// Called with a level (`SCN_LOG_*`) and a message, UTF-8 with a closing NUL, valid during the call only; on the thread
+// whose call it is about. It must return: no exceptions, no longjmp.
+typedef void (*ScnLog)(int32_t level, const char *message, void *user);
 
 // How `scn_pp_scale` and `scn_pp_scale_inplace` scale. Set up by `scn_scale_options_init`.
 typedef struct ScnScaleOptions {
@@ -423,6 +438,81 @@ void scn_cancel_token_free(struct ScnCancelToken *token);
 // @since 0.1.0
 int32_t scn_default_threads(void);
 
+// Reads a MatrixMarket file: coordinate format; real, integer or pattern; general, symmetric or skew-symmetric; plain or
+// gzipped. `path` is UTF-8. `rows` says what the file's rows are: `SCN_OBS` for cells x genes, `SCN_VAR` for genes x cells
+// (as Cell Ranger's are). `value_type` is the type that the values get; 0 is `SCN_I64` for an integer file, `SCN_F64` for
+// any other. The result is compressed along the cells; repeated entries are summed. Free it with `scn_sparse_free`.
+//
+// As scipy.io.mmread. Runs on the calling thread. Memory: 12 to 20 bytes for each entry beside the result.
+//
+// Errors: `SCN_ERR_NOT_FOUND`; `SCN_ERR_IO` for a file that cannot be read or is malformed, with file and line;
+// `SCN_ERR_OVERFLOW` for more than 2^31 - 1 cells or genes; `SCN_ERR_NULL`, `SCN_ERR_INVALID_ARGUMENT`, `SCN_ERR_TYPE`.
+//
+// @since 0.1.0
+ScnStatus scn_read_mtx(const struct ScnContext *context,
+                       const char *path,
+                       int32_t rows,
+                       int32_t value_type,
+                       struct ScnSparse **result);
+
+// Writes the non-zeros of a matrix to a MatrixMarket file, gzipped if `path` ends in `.gz`: an integer file for integer
+// values, else a real one whose numbers read back as the same. `rows` says what its rows shall be: `SCN_OBS` writes cells
+// x genes, `SCN_VAR` genes x cells. A file that is there already is replaced, once the new one is complete.
+//
+// As scipy.io.mmwrite. Runs on the calling thread. Memory: one line of the matrix as text.
+//
+// Errors: as `scn_matrix_validate`, except for the values; `SCN_ERR_NOT_FOUND` for a folder that does not exist;
+// `SCN_ERR_IO`.
+//
+// @since 0.1.0
+ScnStatus scn_write_mtx(const struct ScnContext *context,
+                        const struct ScnMatrix *matrix,
+                        const char *path,
+                        int32_t rows);
+
+// Reads a folder that Cell Ranger (or STARsolo) wrote: `matrix.mtx`, `barcodes.tsv`, and `features.tsv` (from version 3 on)
+// or `genes.tsv` (before), each plain or with `.gz`. `prefix`, which may be null, is what the three names begin with;
+// `value_type` as in `scn_read_mtx`. The matrix is cells x genes, compressed along the cells. Free the result with
+// `scn_10x_free`.
+//
+// As scanpy's read_10x_mtx. Memory as `scn_read_mtx`.
+//
+// Errors: as `scn_read_mtx`; `SCN_ERR_NOT_FOUND` for a file that is missing; `SCN_ERR_MATRIX` if the matrix has not as
+// many columns as there are barcodes, or not as many rows as genes.
+//
+// @since 0.1.0
+ScnStatus scn_read_10x_mtx(const struct ScnContext *context,
+                           const char *path,
+                           const char *prefix,
+                           int32_t value_type,
+                           struct Scn10x **result);
+
+// Fills a descriptor that borrows the matrix of the folder: valid until `scn_10x_free`. Otherwise as `scn_sparse_view`.
+//
+// Errors: `SCN_ERR_NULL`, `SCN_ERR_STRUCT_SIZE`.
+//
+// @since 0.1.0
+ScnStatus scn_10x_view(const struct Scn10x *folder, struct ScnMatrix *view);
+
+// Copies names of the folder into `buffer`: `which` of `SCN_10X_*`, one after the other, each with a newline behind it,
+// UTF-8, with a closing NUL; cut off if `capacity` bytes are too few. `needed`, if not null, gets the bytes that all
+// names need, the NUL counted; `count`, if not null, how many names there are. A null `buffer` only asks for these.
+//
+// Errors: `SCN_ERR_NULL`, `SCN_ERR_INVALID_ARGUMENT` for an unknown `which`.
+//
+// @since 0.1.0
+ScnStatus scn_10x_names(const struct Scn10x *folder,
+                        int32_t which,
+                        char *buffer,
+                        size_t capacity,
+                        size_t *needed,
+                        int64_t *count);
+
+// Frees a folder. Null is a no-op.
+//
+// @since 0.1.0
+void scn_10x_free(struct Scn10x *folder);
+
 // Sets the process's log callback, in place of the one before; null silences. `user` is handed to it.
 //
 // Thread-safety: from any thread. The callback must be ready to be called from each thread that calls the library.
@@ -601,6 +691,27 @@ ScnStatus scn_matrix_aggregate(const struct ScnContext *context,
                                double *mins,
                                double *maxs,
                                int64_t out_len);
+
+// Medians of the cells of each group: `n_groups` x genes, row-major, `out_len` = `n_groups * n_vars`; with `over` =
+// `SCN_VAR` of the genes of each group: `n_groups` x cells. Groups as in `scn_matrix_aggregate`.
+//
+// Zeros count, stored or not. Where two values are in the middle, their mean. NaN where a value is NaN, and for a group
+// of none. As numpy's `median`.
+//
+// Memory: the result twice, and up to 256 MB of the matrix transposed, if it is not compressed along the axis that is
+// kept.
+//
+// Errors: as `scn_matrix_aggregate`.
+//
+// @since 0.1.0
+ScnStatus scn_matrix_medians(const struct ScnContext *context,
+                             const struct ScnMatrix *matrix,
+                             int32_t over,
+                             const int32_t *groups,
+                             int64_t groups_len,
+                             int64_t n_groups,
+                             double *out,
+                             int64_t out_len);
 
 // Regresses each gene on covariates of the cells and a constant, by least squares, and gives the residuals.
 //

@@ -1,12 +1,12 @@
 //! What is done to matrices as such: conversion, subsets, concatenation, dense tables, statistics along an axis.
 
 use super::context::{ScnContext, run};
-use super::matrix::{ScnMatrix, axis, output, slice, value_type, view};
+use super::matrix::{ScnMatrix, axis, output, required_output, slice, value_type, view};
 use super::sparse::ScnSparse;
 use super::status::{ScnStatus, non_null, put};
 use crate::error::Result;
 use crate::matrix::reduce::{Aggregate, Wanted, aggregate};
-use crate::matrix::{Axis, Groups, Matrix, Value, ValueType, concat, dense, subset, transpose};
+use crate::matrix::{Axis, Groups, Matrix, Value, ValueType, concat, dense, medians, subset, transpose};
 use crate::parallel::Ctx;
 use crate::{bail, ensure};
 use libc::c_void;
@@ -202,7 +202,7 @@ unsafe fn to_dense<T: Value>(ctx: &Ctx, matrix: &Matrix, major: Axis, out: *mut 
         bail!(Overflow, "matrix: {} x {} elements are more than can be addressed", matrix.n_obs(), matrix.n_vars())
     };
     // SAFETY: as this function's own contract.
-    let out = unsafe { super::matrix::required_output(out.cast::<T>(), out_len, needed, "out")? };
+    let out = unsafe { required_output(out.cast::<T>(), out_len, needed, "out")? };
     dense::to_dense(ctx, matrix, major, out)
 }
 
@@ -299,6 +299,55 @@ pub unsafe extern "C" fn scn_matrix_aggregate(
     }
 }
 
+/// Medians of the cells of each group: `n_groups` x genes, row-major, `out_len` = `n_groups * n_vars`; with `over` =
+/// `SCN_VAR` of the genes of each group: `n_groups` x cells. Groups as in `scn_matrix_aggregate`.
+///
+/// Zeros count, stored or not. Where two values are in the middle, their mean. NaN where a value is NaN, and for a group
+/// of none. As numpy's `median`.
+///
+/// Memory: the result twice, and up to 256 MB of the matrix transposed, if it is not compressed along the axis that is
+/// kept.
+///
+/// Errors: as `scn_matrix_aggregate`.
+///
+/// @since 0.1.0
+///
+/// # Safety
+/// As `scn_matrix_aggregate`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn scn_matrix_medians(
+    context: *const ScnContext,
+    matrix: *const ScnMatrix,
+    over: i32,
+    groups: *const i32,
+    groups_len: i64,
+    n_groups: i64,
+    out: *mut f64,
+    out_len: i64,
+) -> ScnStatus {
+    // SAFETY: as this function's own contract.
+    unsafe {
+        run(context, |ctx| {
+            let (matrix, over) = (view(matrix, "matrix")?, axis(over, "over")?);
+            let labels = slice(groups, groups_len, "groups")?;
+            ensure!(n_groups >= 0, InvalidArgument, "n_groups: is {n_groups}, must not be negative");
+            let groups = Groups::new(labels, n_groups as usize, matrix.n(over), "groups")?;
+            let needed = product(groups.n_groups(), matrix.n(over.other()))?;
+            let out = required_output(out, out_len, needed, "out")?;
+            out.copy_from_slice(&medians::medians(ctx, &matrix, over, &groups)?);
+            Ok(())
+        })
+    }
+}
+
+/// The number of results of so many groups.
+fn product(n_groups: usize, n: usize) -> Result<usize> {
+    match n_groups.checked_mul(n) {
+        Some(product) => Ok(product),
+        None => bail!(Overflow, "n_groups: is {n_groups}, too many for results of {n} values each"),
+    }
+}
+
 /// The caller's output arrays, each null or of `len` doubles.
 struct Outputs {
     sums: *mut f64,
@@ -323,10 +372,7 @@ impl Outputs {
         len: &str,
     ) -> Result<()> {
         ensure!(ddof >= 0, InvalidArgument, "ddof: is {ddof}, must not be negative");
-        let n = matrix.n(over.other());
-        let Some(needed) = groups.n_groups().checked_mul(n) else {
-            bail!(Overflow, "n_groups: is {}, too many for {n} {}", groups.n_groups(), over.other().name())
-        };
+        let needed = product(groups.n_groups(), matrix.n(over.other()))?;
         ensure!(self.len == needed as i64, Shape, "{len}: is {}, must be {needed}", self.len);
         // SAFETY: as this function's own contract.
         let [sums, means, variances, nonzeros, mins, maxs] = unsafe {
@@ -345,7 +391,7 @@ impl Outputs {
             extremes: mins.is_some() || maxs.is_some(),
         };
         let result: Aggregate = aggregate(ctx, matrix, over, groups, wanted)?;
-        let mut give =
+        let give =
             |out: Option<&mut [f64]>, values: &[f64]| out.into_iter().for_each(|out| out.copy_from_slice(values));
         give(means, &result.means());
         give(sums, &result.sums);

@@ -9,6 +9,7 @@
 
 pub mod context;
 pub(crate) mod groups;
+pub mod io;
 pub mod log;
 pub mod matrix;
 pub mod matrix_ops;

@@ -4,6 +4,7 @@ use super::matrix::{SCN_I32, SCN_I64, SCN_MATRIX_CANONICAL, SCN_OBS, SCN_SPARSE,
 use super::options;
 use super::status::{ScnStatus, guard, non_null};
 use crate::ensure;
+use crate::error::Result;
 use crate::matrix::{Axis, IndexType, IndexVec, Sparse, ValueSlice};
 use crate::with_values;
 use safer_ffi::derive_ReprC;
@@ -36,36 +37,45 @@ impl ScnSparse {
 pub unsafe extern "C" fn scn_sparse_view(sparse: *const ScnSparse, view: *mut ScnMatrix) -> ScnStatus {
     guard(|| {
         non_null(sparse, "sparse")?;
-        non_null(view, "view")?;
-        // SAFETY: both not null, the rest is the caller's contract.
-        let (m, mut out) = unsafe { (&(*sparse).matrix, options::read(view)?) };
-        let size = out.struct_size as usize;
-        ensure!(
-            size >= size_of::<ScnMatrix>(),
-            StructSize,
-            "view.struct_size: is {size}, must be {}",
-            size_of::<ScnMatrix>()
-        );
-        out.storage = SCN_SPARSE;
-        out.major = if m.major == Axis::Obs { SCN_OBS } else { SCN_VAR };
-        out.index_base = 0;
-        (out.n_obs, out.n_vars, out.nnz) = (m.n_obs as i64, m.n_vars as i64, m.nnz() as i64);
-        out.indptr = m.indptr.as_ptr().cast();
-        out.indptr_type = SCN_I64;
-        (out.indices, out.index_type) = match &m.indices {
-            IndexVec::I32(v) => (v.as_ptr().cast(), SCN_I32),
-            IndexVec::I64(v) => (v.as_ptr().cast(), SCN_I64),
-        };
-        debug_assert!(matches!(m.indices.index_type(), IndexType::I32 | IndexType::I64));
-        let values: ValueSlice = m.values.as_slice();
-        out.value_type = value_tag(values.value_type());
-        out.values = with_values!(values, |v| v.as_ptr().cast());
-        out.flags = SCN_MATRIX_CANONICAL;
-        out.stride = 0;
-        // SAFETY: not null, and at least as large as our struct by the check above.
-        unsafe { view.write(out) };
-        Ok(())
+        // SAFETY: not null, the rest is the caller's contract.
+        unsafe { fill(&(*sparse).matrix, view) }
     })
+}
+
+/// Fills a caller's descriptor with an owned matrix, which it then borrows.
+///
+/// # Safety
+/// `view` is null or a descriptor set up by `scn_matrix_init`.
+pub(crate) unsafe fn fill(m: &Sparse, view: *mut ScnMatrix) -> Result<()> {
+    non_null(view, "view")?;
+    // SAFETY: not null, the rest is this function's own contract.
+    let mut out = unsafe { options::read(view)? };
+    let size = out.struct_size as usize;
+    ensure!(
+        size >= size_of::<ScnMatrix>(),
+        StructSize,
+        "view.struct_size: is {size}, must be {}",
+        size_of::<ScnMatrix>()
+    );
+    out.storage = SCN_SPARSE;
+    out.major = if m.major == Axis::Obs { SCN_OBS } else { SCN_VAR };
+    out.index_base = 0;
+    (out.n_obs, out.n_vars, out.nnz) = (m.n_obs as i64, m.n_vars as i64, m.nnz() as i64);
+    out.indptr = m.indptr.as_ptr().cast();
+    out.indptr_type = SCN_I64;
+    (out.indices, out.index_type) = match &m.indices {
+        IndexVec::I32(v) => (v.as_ptr().cast(), SCN_I32),
+        IndexVec::I64(v) => (v.as_ptr().cast(), SCN_I64),
+    };
+    debug_assert!(matches!(m.indices.index_type(), IndexType::I32 | IndexType::I64));
+    let values: ValueSlice = m.values.as_slice();
+    out.value_type = value_tag(values.value_type());
+    out.values = with_values!(values, |v| v.as_ptr().cast());
+    out.flags = SCN_MATRIX_CANONICAL;
+    out.stride = 0;
+    // SAFETY: not null, and at least as large as our struct by the check above.
+    unsafe { view.write(out) };
+    Ok(())
 }
 
 /// Frees a sparse result. Null is a no-op.

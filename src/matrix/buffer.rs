@@ -1,11 +1,49 @@
 //! Large result arrays.
 
-/// `n` zeros, in huge pages where the system has them: a result of hundreds of megabytes is then made with some
-/// hundred page faults instead of many ten thousand, and scattered writes into it find their pages.
-pub(crate) fn zeros<T: Copy + Default>(n: usize) -> Vec<T> {
-    let vec = vec![T::default(); n];
+use crate::error::{Error, ErrorKind, Result};
+use std::alloc::{Layout, alloc_zeroed};
+
+/// Types of which all bits zero is the value zero.
+///
+/// # Safety
+/// All bits zero is a valid value, and the type needs no drop.
+pub unsafe trait Zero: Copy {}
+
+macro_rules! zero {
+    ($($type:ty)+) => { $(
+        // SAFETY: all bits zero is the number 0.
+        unsafe impl Zero for $type {}
+    )+ };
+}
+
+zero!(f32 f64 i8 u8 i16 u16 i32 u32 i64 u64);
+
+/// `n` zeros, or an error where a `Vec` would end the process: sizes of results are the caller's doing, and a caller may
+/// ask for what no memory holds.
+///
+/// In huge pages where the system has them: a result of hundreds of megabytes is then made with some hundred page faults
+/// instead of many ten thousand, and scattered writes into it find their pages.
+pub(crate) fn zeros<T: Zero>(n: usize) -> Result<Vec<T>> {
+    if n == 0 {
+        return Ok(Vec::new());
+    }
+    let failed = || {
+        Error::new(
+            ErrorKind::OutOfMemory,
+            format!("the result of {n} values of {} bytes does not fit into memory", size_of::<T>()),
+        )
+    };
+    let layout = Layout::array::<T>(n).map_err(|_| failed())?;
+    // SAFETY: the layout has a size.
+    let start = unsafe { alloc_zeroed(layout) };
+    if start.is_null() {
+        return Err(failed());
+    }
+    // SAFETY: made by the global allocator with the layout that a Vec of this capacity has, all n values zero, which is
+    // valid by the trait's contract.
+    let vec = unsafe { Vec::from_raw_parts(start.cast::<T>(), n, n) };
     prefer_huge_pages(&vec);
-    vec
+    Ok(vec)
 }
 
 #[cfg(target_os = "linux")]
@@ -24,3 +62,16 @@ fn prefer_huge_pages<T>(slice: &[T]) {
 
 #[cfg(not(target_os = "linux"))]
 fn prefer_huge_pages<T>(_: &[T]) {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_no_memory_holds_is_an_error() {
+        assert_eq!(zeros::<f64>(1 << 60).unwrap_err().kind, ErrorKind::OutOfMemory);
+        assert_eq!(zeros::<f64>(usize::MAX).unwrap_err().kind, ErrorKind::OutOfMemory);
+        assert_eq!(zeros::<i16>(10_000_000).unwrap().iter().filter(|&&x| x == 0).count(), 10_000_000);
+        assert!(zeros::<u8>(0).unwrap().is_empty());
+    }
+}

@@ -22,7 +22,7 @@ pub(super) fn build<I: Index, V: Value>(
     let n = if major == Axis::Obs { n_obs } else { n_vars };
     let pieces = ((work(n) - work(0)) / BITE) as usize;
     let ranges = balanced_ranges(n, pieces.max(8 * ctx.threads()), work);
-    let mut indptr = vec![0i64; n + 1];
+    let mut indptr = zeros::<i64>(n + 1)?;
     ctx.within(0.0, 0.3, || {
         ctx.run_split(
             &mut indptr[1..],
@@ -39,7 +39,7 @@ pub(super) fn build<I: Index, V: Value>(
     (0..n).for_each(|line| indptr[line + 1] += indptr[line]);
 
     let nnz = indptr[n] as usize;
-    let (mut indices, mut values) = (zeros::<I>(nnz), zeros::<V>(nnz));
+    let (mut indices, mut values) = (zeros::<I>(nnz)?, zeros::<V>(nnz)?);
     {
         let (indices, values) = (Shared::new(&mut indices), Shared::new(&mut values));
         ctx.within(0.3, 1.0, || {

@@ -4,15 +4,21 @@ use crate::ensure;
 use crate::error::Result;
 use std::borrow::Cow;
 use std::ops::Range;
+use std::sync::OnceLock;
 
 /// Which group each cell (or each gene) is in, and which cells each group has.
 ///
 /// A cell is in one group at most; one whose label is -1 is in none. Groups may be empty.
 #[derive(Clone, Debug)]
 pub struct Groups<'a> {
-    labels: Cow<'a, [i32]>,
-    /// The members of group 0, then those of group 1, and so on; ascending within each.
-    members: Vec<usize>,
+    n: usize,
+    /// `None` if all cells are one group.
+    labels: Option<Cow<'a, [i32]>>,
+    /// The labels of that one group, made when asked for, which is hardly ever.
+    all_zero: OnceLock<Vec<i32>>,
+    /// The members of group 0, then those of group 1, and so on; ascending within each. For one group of all, made when
+    /// asked for.
+    members: OnceLock<Vec<usize>>,
     /// Where the members of each group begin; one more than there are groups.
     starts: Vec<usize>,
 }
@@ -56,24 +62,30 @@ impl<'a> Groups<'a> {
             members[*at] = i;
             *at += 1;
         }
-        Ok(Self { labels, members, starts })
+        Ok(Self { n, labels: Some(labels), all_zero: OnceLock::new(), members: members.into(), starts })
     }
 
     /// One group of all `n` cells.
     pub fn all(n: usize) -> Groups<'static> {
-        Groups { labels: vec![0; n].into(), members: (0..n).collect(), starts: vec![0, n] }
+        Groups { n, labels: None, all_zero: OnceLock::new(), members: OnceLock::new(), starts: vec![0, n] }
     }
 
     /// One group of the cells for which `mask` is true.
     pub fn masked(mask: &[bool]) -> Groups<'static> {
         let members: Vec<usize> = (0..mask.len()).filter(|&i| mask[i]).collect();
         let labels: Vec<i32> = mask.iter().map(|&inside| if inside { 0 } else { -1 }).collect();
-        Groups { labels: labels.into(), starts: vec![0, members.len()], members }
+        Groups {
+            n: mask.len(),
+            labels: Some(labels.into()),
+            all_zero: OnceLock::new(),
+            starts: vec![0, members.len()],
+            members: members.into(),
+        }
     }
 
     /// How many cells there are, in groups or not.
     pub fn n(&self) -> usize {
-        self.labels.len()
+        self.n
     }
 
     pub fn n_groups(&self) -> usize {
@@ -82,22 +94,31 @@ impl<'a> Groups<'a> {
 
     /// The label of each cell, -1 for those in no group.
     pub fn labels(&self) -> &[i32] {
-        &self.labels
+        match &self.labels {
+            Some(labels) => labels,
+            None => self.all_zero.get_or_init(|| vec![0; self.n]),
+        }
     }
 
     /// The group of a cell.
     pub fn of(&self, i: usize) -> Option<usize> {
-        usize::try_from(self.labels[i]).ok()
+        if self.is_all() { Some(0) } else { usize::try_from(self.labels()[i]).ok() }
     }
 
     /// The cells of a group, ascending.
     pub fn members(&self, group: usize) -> &[usize] {
-        &self.members[self.starts[group]..self.starts[group + 1]]
+        &self.all_members()[self.range(group)]
     }
 
     /// The cells of all groups: those of group 0, then of group 1, and so on.
     pub fn all_members(&self) -> &[usize] {
-        &self.members
+        self.members.get_or_init(|| (0..self.n).collect())
+    }
+
+    /// The `k`-th of [`Groups::all_members`].
+    #[inline(always)]
+    pub fn member(&self, k: usize) -> usize {
+        if self.is_all() { k } else { self.all_members()[k] }
     }
 
     /// Where the members of a group lie in [`Groups::all_members`].
@@ -114,8 +135,9 @@ impl<'a> Groups<'a> {
     }
 
     /// Whether there is one group and every cell is in it: labels need not be looked at then.
+    #[inline(always)]
     pub fn is_all(&self) -> bool {
-        self.n_groups() == 1 && self.members.len() == self.labels.len()
+        self.n_groups() == 1 && self.size(0) == self.n
     }
 }
 

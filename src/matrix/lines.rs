@@ -28,6 +28,16 @@ pub trait Lines: Sync {
 
     /// Calls `f(position, value)` for the stored values of a (sorted) line whose positions are in `minors`.
     fn for_each_in(&self, major: usize, minors: Range<usize>, f: impl FnMut(usize, Self::V));
+
+    /// `for_each_in` in whichever order is quickest.
+    #[inline(always)]
+    fn for_each_in_any_order(&self, major: usize, minors: Range<usize>, f: impl FnMut(usize, Self::V)) {
+        self.for_each_in(major, minors, f);
+    }
+
+    /// Calls `f(position, value)` for the stored values of a (sorted) line from the `k`-th on whose positions are below
+    /// `end`, and returns the number of the first that it was not called for.
+    fn for_each_from(&self, major: usize, k: usize, end: usize, f: impl FnMut(usize, Self::V)) -> usize;
 }
 
 /// Lines of a sparse matrix.
@@ -44,6 +54,33 @@ impl<'a, V, I: Index> SparseLines<'a, V, I> {
     #[inline(always)]
     pub fn range(&self, major: usize) -> Range<usize> {
         self.indptr[major] as usize..self.indptr[major + 1] as usize
+    }
+
+    /// How many of a line's indices are below `bound`.
+    ///
+    /// The search begins where that would be if they were spread evenly, and doubles its steps from there: a binary
+    /// search would wait for memory at nearly each step, as lines are not in the cache when they are searched.
+    fn below(&self, indices: &[I], bound: usize) -> usize {
+        let is_below = |k: usize| indices[k].to_i64() - self.base < bound as i64;
+        let n = indices.len();
+        let guess = ((n as f64 * bound as f64 / self.n_minor as f64) as usize).min(n);
+        let (mut lo, mut hi, mut step) = (0, n, 1);
+        if guess < n && is_below(guess) {
+            lo = guess + 1;
+            while lo + step < n && is_below(lo + step) {
+                lo += step + 1;
+                step *= 2;
+            }
+            hi = (lo + step).min(n);
+        } else {
+            hi = guess.min(hi);
+            while step <= hi && !is_below(hi - step) {
+                hi -= step;
+                step *= 2;
+            }
+            lo += hi.saturating_sub(step);
+        }
+        lo + indices[lo..hi].partition_point(|i| i.to_i64() - self.base < bound as i64)
     }
 
     /// The indices of a line as they are stored: `base` is not yet subtracted.
@@ -80,11 +117,9 @@ impl<V: Value, I: Index> Lines for SparseLines<'_, V, I> {
     #[inline]
     fn find(&self, major: usize, minors: Range<usize>) -> Range<usize> {
         let indices = self.indices(major);
-        if minors.start == 0 && minors.end >= self.n_minor {
-            return 0..indices.len();
-        }
-        let below = |bound: usize| indices.partition_point(|i| i.to_i64() - self.base < bound as i64);
-        below(minors.start)..below(minors.end)
+        let start = if minors.start == 0 { 0 } else { self.below(indices, minors.start) };
+        let end = if minors.end >= self.n_minor { indices.len() } else { self.below(indices, minors.end) };
+        start..end.max(start)
     }
 
     #[inline(always)]
@@ -102,6 +137,38 @@ impl<V: Value, I: Index> Lines for SparseLines<'_, V, I> {
         for (i, &v) in indices.iter().zip(&self.values(major)[found]) {
             f((i.to_i64() - self.base) as usize, v);
         }
+    }
+
+    // From the end of the line that the positions begin or end with, until one is not among them: no search.
+    #[inline(always)]
+    fn for_each_in_any_order(&self, major: usize, minors: Range<usize>, mut f: impl FnMut(usize, V)) {
+        if minors.start == 0 {
+            self.for_each_from(major, 0, minors.end, f);
+        } else if minors.end >= self.n_minor {
+            for (i, &v) in self.indices(major).iter().zip(self.values(major)).rev() {
+                let i = (i.to_i64() - self.base) as usize;
+                if i < minors.start {
+                    break;
+                }
+                f(i, v);
+            }
+        } else {
+            self.for_each_in(major, minors, f);
+        }
+    }
+
+    #[inline(always)]
+    fn for_each_from(&self, major: usize, mut k: usize, end: usize, mut f: impl FnMut(usize, V)) -> usize {
+        let rest = self.range(major).start + k..self.range(major).end;
+        for (i, &v) in self.indices[rest.clone()].iter().zip(&self.values[rest]) {
+            let i = (i.to_i64() - self.base) as usize;
+            if i >= end {
+                break;
+            }
+            f(i, v);
+            k += 1;
+        }
+        k
     }
 }
 
@@ -156,6 +223,12 @@ impl<V: Value> Lines for DenseLines<'_, V> {
         for (k, &v) in found.clone().zip(&self.values(major)[found]) {
             f(k, v);
         }
+    }
+
+    #[inline(always)]
+    fn for_each_from(&self, major: usize, k: usize, end: usize, f: impl FnMut(usize, V)) -> usize {
+        self.for_each_in(major, k..end, f);
+        end.min(self.n_minor).max(k)
     }
 }
 

@@ -9,6 +9,7 @@
 //! - [`Groups`] and [`reduce`]: sums, means, variances, counts, extremes, of all cells or of groups of them.
 //! - [`transpose`]: the same matrix compressed along the other axis, whole or a block of lines at a time.
 //! - [`subset`], [`concat`], [`dense`]: some cells and genes, matrices one after the other, dense tables.
+//! - [`medians`]; [`io`]: MatrixMarket files and the folders that Cell Ranger writes.
 
 mod buffer;
 mod build;
@@ -17,7 +18,9 @@ pub mod concat;
 pub mod dense;
 mod density;
 pub mod groups;
+pub mod io;
 mod lines;
+pub mod medians;
 mod owned;
 pub mod reduce;
 mod shared;

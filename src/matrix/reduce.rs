@@ -7,6 +7,7 @@
 //! the layout. Lines that run along cells' genes (obs-major) are *scattered* into a row of sums, group by group so that
 //! the row stays in the cache; lines along genes' cells (var-major) are *gathered*, each into the sums of its gene.
 
+use super::buffer::zeros;
 use super::density::Density;
 use super::shared::Shared;
 use super::{Axis, Groups, Lines, Matrix, Value};
@@ -91,7 +92,7 @@ pub fn aggregate_mapped(
 
     let passes = 1 + usize::from(wanted.ddof.is_some()) + usize::from(wanted.extremes);
     if wanted.ddof.is_some() || wanted.nonzeros {
-        let mut state = [vec![0.0; len], vec![0.0; len], vec![0.0; len], vec![]];
+        let mut state = [zeros(len)?, zeros(len)?, zeros(len)?, vec![]];
         ctx.step(0, passes, || pass::<Moments>(ctx, &matrix, groups, &all, &mut state, map))?;
         let [sums, square_sums, nonzeros, _] = state;
         (out.sums, out.square_sums) = (sums, square_sums);
@@ -104,12 +105,12 @@ pub fn aggregate_mapped(
             out.nonzeros = nonzeros;
         }
     } else {
-        let mut state = [vec![0.0; len], vec![], vec![], vec![]];
+        let mut state = [zeros(len)?, vec![], vec![], vec![]];
         ctx.step(0, passes, || pass::<Sum>(ctx, &matrix, groups, &all, &mut state, map))?;
         [out.sums, ..] = state;
     }
     if wanted.extremes {
-        let mut state = [vec![f64::INFINITY; len], vec![f64::NEG_INFINITY; len], vec![0.0; len], vec![]];
+        let mut state = [vec![f64::INFINITY; len], vec![f64::NEG_INFINITY; len], zeros(len)?, vec![]];
         ctx.step(passes - 1, passes, || pass::<Extremes>(ctx, &matrix, groups, &all, &mut state, map))?;
         let [mins, maxs, nonzeros, _] = state;
         let seen = |(size, nonzero): (f64, &f64), extreme: f64, smaller: fn(f64, f64) -> f64| match size {
@@ -154,7 +155,7 @@ fn variances(
     map: impl Fn(usize, f64) -> f64 + Sync + Copy,
 ) -> Result<Vec<f64>> {
     let (n_groups, n) = (moments.n_groups, moments.n);
-    let mut variances = vec![0.0; n_groups * n];
+    let mut variances = zeros(n_groups * n)?;
     let mut redo = Selection { lines: vec![false; n], groups: vec![false; n_groups] };
     let doubtful = |variance: f64, mean: f64, size: f64| {
         // A sum that is not finite makes the variance NaN, as it should; an infinite sum of squares alone does not.
@@ -173,7 +174,7 @@ fn variances(
         return Ok(variances);
     }
     let len = n_groups * n;
-    let mut state = [moments.means(), vec![0.0; len], vec![0.0; len], vec![0.0; len]];
+    let mut state = [moments.means(), zeros(len)?, zeros(len)?, zeros(len)?];
     pass::<Deviations>(ctx, matrix, groups, &redo, &mut state, map)?;
     let [means, deviations, squares, nonzeros] = state;
     for (i, size) in per_group(n, &moments.sizes).enumerate() {
@@ -404,8 +405,8 @@ unsafe fn scatter<F: Fold, L: Lines>(
     row.clear();
     // SAFETY: as this function's own contract.
     row.extend(task.genes.clone().map(|gene| unsafe { tables.load::<F>(task.group, gene) }));
-    for &cell in &groups.all_members()[task.members.clone()] {
-        lines.for_each_in(cell, task.genes.clone(), |gene, x| row[gene - first].add(map(gene, x.to_f64())));
+    for cell in task.members.clone().map(|member| groups.member(member)) {
+        lines.for_each_in_any_order(cell, task.genes.clone(), |gene, x| row[gene - first].add(map(gene, x.to_f64())));
     }
     for (gene, &fold) in task.genes.clone().zip(row.iter()) {
         // SAFETY: as this function's own contract.
@@ -477,9 +478,9 @@ fn scattered<F: Fold>(
     if hull.is_empty() {
         return Ok(());
     }
-    let (members, threads) = (groups.all_members(), ctx.threads());
+    let threads = ctx.threads();
     let weight = |member: usize| {
-        let cell = members[member];
+        let cell = groups.member(member);
         matrix.stored_before(cell + 1) - matrix.stored_before(cell) + 8
     };
     let density = Density::of(matrix, &hull);

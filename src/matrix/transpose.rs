@@ -75,7 +75,7 @@ impl<'a> Turn<'a> {
     pub fn new(ctx: &Ctx, canonical: &'a Canonical) -> Result<Self> {
         let matrix = canonical.view();
         let n = matrix.n_minor();
-        let mut indptr = vec![0i64; n + 1];
+        let mut indptr = zeros::<i64>(n + 1)?;
         {
             let counts = Shared::new(&mut indptr[1..]);
             let ranges: Vec<_> = Density::of(&matrix, &(0..n)).cut(ctx.threads()).collect();
@@ -136,7 +136,7 @@ impl<'a> Turn<'a> {
         let first = self.indptr[block.start];
         let indptr: Vec<i64> = self.indptr[block.start..=block.end].iter().map(|at| at - first).collect();
         let nnz = *indptr.last().expect("never empty") as usize;
-        let (mut indices, mut values) = (zeros::<I>(nnz), zeros::<L::V>(nnz));
+        let (mut indices, mut values) = (zeros::<I>(nnz)?, zeros::<L::V>(nnz)?);
         {
             let target = Target {
                 first: block.start,
@@ -171,13 +171,13 @@ impl<'a> Turn<'a> {
         ctx: &Ctx,
         ranges: &[Range<usize>],
         target: &Target<V, I>,
-        task: &(dyn Fn(&mut Lane, Range<usize>, Range<usize>) + Sync),
+        task: &(dyn Fn(&mut Lane, Range<usize>, Range<usize>) -> Result<()> + Sync),
     ) -> Result<()> {
         let n_major = self.matrix.n_major();
         let n_strips = target.strips_for(ranges, n_major);
         let strips: Vec<Vec<Range<usize>>> = ranges.iter().map(|range| target.cut(range, n_strips)).collect();
-        let lane = |range: &Range<usize>| Lane { first: range.start, cursors: vec![0; n_major], next: Vec::new() };
-        let mut lanes: Vec<Lane> = ranges.iter().map(lane).collect();
+        let lane = |range: &Range<usize>| Ok(Lane { first: range.start, cursors: zeros(n_major)?, next: Vec::new() });
+        let mut lanes = ranges.iter().map(lane).collect::<Result<Vec<Lane>>>()?;
         let rounds = Rounds::of(&self.matrix, ranges.len() * n_strips);
         for round in 0..n_strips {
             ctx.step(round, n_strips, || {
@@ -186,11 +186,9 @@ impl<'a> Turn<'a> {
                         &mut lanes,
                         1,
                         || (),
-                        |(), r, lane| {
-                            if let Some(strip) = strips[r].get(round) {
-                                task(&mut lane[0], majors.clone(), strip.clone());
-                            }
-                            Ok(())
+                        |(), r, lane| match strips[r].get(round) {
+                            Some(strip) => task(&mut lane[0], majors.clone(), strip.clone()),
+                            None => Ok(()),
                         },
                     )
                 })
@@ -268,7 +266,7 @@ const STRIP: usize = 1024;
 /// Counts the values of these lines at each of these positions.
 fn count<L: Lines>(lines: L, majors: Range<usize>, minors: Range<usize>, counts: &mut [i64]) {
     for major in majors {
-        lines.for_each_in(major, minors.clone(), |i, x| {
+        lines.for_each_in_any_order(major, minors.clone(), |i, x| {
             counts[i - minors.start] += i64::from(!L::DENSE || x != L::V::default());
         });
     }
@@ -284,40 +282,39 @@ unsafe fn scatter<L: Lines, I: Index>(
     strip: Range<usize>,
     lane: &mut Lane,
     target: &Target<L::V, I>,
-) {
+) -> Result<()> {
+    let place = target.before(strip.start) as usize..target.before(strip.end) as usize;
     if majors.start == 0 {
         lane.next.clear();
-        lane.next.extend(strip.clone().map(|line| target.before(line) as usize));
+        lane.next.extend(strip.clone().map(|line| target.before(line) as usize - place.start));
     }
+    // SAFETY: the places of the strip's lines are this task's.
+    let (indices, values) = unsafe { (target.indices.slice(place.clone()), target.values.slice(place)) };
     let next = &mut lane.next[..strip.len()];
     for major in majors {
         let cursor = &mut lane.cursors[major];
-        let mut k = match *cursor {
+        let first = match *cursor {
             0 if strip.start == lane.first => lines.find(major, strip.start..strip.start).start,
             k => k as usize,
         };
-        let values = lines.values(major);
         let index = I::from_i64(major as i64);
-        while k < values.len() {
-            let minor = lines.minor(major, k);
-            if minor >= strip.end {
-                break;
-            }
-            let x = values[k];
-            k += 1;
+        let mut fits = true;
+        let k = lines.for_each_from(major, first, strip.end, |minor, x| {
             if L::DENSE && x == L::V::default() {
-                continue;
+                return;
             }
-            let at = &mut next[minor - strip.start];
-            // SAFETY: the places of the strip's lines are this task's.
-            unsafe {
-                target.indices.set(*at, index);
-                target.values.set(*at, x);
+            let Some(at) = next.get_mut(minor.wrapping_sub(strip.start)) else { return fits = false };
+            match (indices.get_mut(*at), values.get_mut(*at)) {
+                (Some(to_index), Some(to_value)) => (*to_index, *to_value) = (index, x),
+                _ => fits = false,
             }
             *at += 1;
-        }
+        });
+        // Only where indices were said to be sorted and are not.
+        ensure!(fits, Matrix, "matrix.indices: are not sorted in line {major} although the flags say so");
         *cursor = k as u32;
     }
+    Ok(())
 }
 
 #[cfg(test)]

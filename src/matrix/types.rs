@@ -1,9 +1,12 @@
 //! The value and index types that matrices come in, and the slices that carry them with the type as a tag.
 
+use super::buffer::Zero;
 use std::ops::AddAssign;
 
 /// A type that matrix values come in. Everything is computed in f64, whatever the values are.
-pub trait Value: Copy + Send + Sync + PartialOrd + Default + AddAssign + std::fmt::Debug + 'static {
+pub trait Value:
+    Zero + Send + Sync + PartialOrd + Default + AddAssign + std::fmt::Debug + std::fmt::Display + 'static
+{
     const TYPE: ValueType;
     fn to_f64(self) -> f64;
     /// The nearest value of this type; for the integer types, cut off at the ends of their range.
@@ -17,7 +20,7 @@ pub trait Value: Copy + Send + Sync + PartialOrd + Default + AddAssign + std::fm
 }
 
 /// A type that column numbers come in.
-pub trait Index: Copy + Send + Sync + Ord + Default + std::fmt::Debug + 'static {
+pub trait Index: Zero + Send + Sync + Ord + Default + std::fmt::Debug + 'static {
     const TYPE: IndexType;
     const MAX: i64;
     fn to_i64(self) -> i64;

@@ -47,6 +47,7 @@ _LAZY = {
     "build_info": ("scnative._build_info", "build_info"),
     "read": ("scnative._read", "read"),
     "read_10x_h5": ("scnative._read", "read_10x_h5"),
+    "read_10x_mtx": ("scnative._read_10x_mtx", "read_10x_mtx"),
     "read_h5ad": ("scnative._read", "read_h5ad"),
 }
 

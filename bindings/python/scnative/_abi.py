@@ -18,6 +18,10 @@ from ctypes import (
 )
 
 SCN_DEVICE_CPU = 0
+SCN_10X_BARCODES = 0
+SCN_10X_GENE_IDS = 1
+SCN_10X_GENE_NAMES = 2
+SCN_10X_FEATURE_TYPES = 3
 SCN_LOG_WARNING = 2
 SCN_LOG_INFO = 1
 SCN_SPARSE = 0
@@ -186,6 +190,12 @@ FUNCTIONS = {
     "scn_cancel_token_reset": (c_int32, [c_void_p]),
     "scn_cancel_token_free": (None, [c_void_p]),
     "scn_default_threads": (c_int32, []),
+    "scn_read_mtx": (c_int32, [c_void_p, c_void_p, c_int32, c_int32, c_void_p]),
+    "scn_write_mtx": (c_int32, [c_void_p, c_void_p, c_void_p, c_int32]),
+    "scn_read_10x_mtx": (c_int32, [c_void_p, c_void_p, c_void_p, c_int32, c_void_p]),
+    "scn_10x_view": (c_int32, [c_void_p, c_void_p]),
+    "scn_10x_names": (c_int32, [c_void_p, c_int32, c_void_p, c_size_t, c_void_p, c_void_p]),
+    "scn_10x_free": (None, [c_void_p]),
     "scn_set_log_callback": (c_int32, [ScnLog, c_void_p]),
     "scn_matrix_init": (c_int32, [c_void_p, c_size_t]),
     "scn_matrix_validate": (c_int32, [c_void_p, c_void_p]),
@@ -197,6 +207,7 @@ FUNCTIONS = {
     "scn_matrix_to_dense": (c_int32, [c_void_p, c_void_p, c_int32, c_int32, c_void_p, c_int64]),
     "scn_matrix_stats": (c_int32, [c_void_p, c_void_p, c_int32, c_int64, c_void_p, c_void_p, c_void_p, c_void_p, c_void_p, c_void_p, c_int64]),
     "scn_matrix_aggregate": (c_int32, [c_void_p, c_void_p, c_int32, c_void_p, c_int64, c_int64, c_int64, c_void_p, c_void_p, c_void_p, c_void_p, c_void_p, c_void_p, c_int64]),
+    "scn_matrix_medians": (c_int32, [c_void_p, c_void_p, c_int32, c_void_p, c_int64, c_int64, c_void_p, c_int64]),
     "scn_pp_regress_out": (c_int32, [c_void_p, c_void_p, c_void_p, c_int64, c_int64, c_int32, c_void_p, c_int64]),
     "scn_pp_regress_out_groups": (c_int32, [c_void_p, c_void_p, c_void_p, c_int64, c_int64, c_int32, c_void_p, c_int64]),
     "scn_scale_options_init": (c_int32, [c_void_p, c_size_t]),

@@ -137,13 +137,16 @@ def sparse_handle() -> Handle:
     return Handle("scn_sparse_free")
 
 
-def to_scipy(handle: Handle, index_dtype: Any = None) -> Any:
-    """An ``ScnSparse`` result as scipy's csr_matrix or csc_matrix, copied out; indptr gets the type of indices."""
+def to_scipy(handle: Handle, index_dtype: Any = None, view: str = "scn_sparse_view") -> Any:
+    """An ``ScnSparse`` result as scipy's csr_matrix or csc_matrix, copied out; indptr gets the type of indices.
+
+    ``view`` is the function that describes the handle's matrix, for handles that have one among other things.
+    """
     import numpy as np
     import scipy.sparse as sp
 
     m = options("ScnMatrix")
-    plain("scn_sparse_view", handle.value, m)
+    plain(view, handle.value, m)
     lines = m.n_obs if m.major == abi.SCN_OBS else m.n_vars
     indices = _copy_out(m.indices, m.nnz, np.dtype(DTYPES[m.index_type]))
     indptr = _copy_out(m.indptr, lines + 1, np.dtype("i8"))

@@ -7,18 +7,28 @@ from .._lazy import lazy
 #: function -> the module here that has it. One line each, in alphabetical order.
 _MEMBERS: dict[str, str] = {
     "adjust_p": "_stats",
+    "aggregate": "_reduce",
     "cell_cycle_phase": "_score_genes",
+    "concat": "_matrix_ops",
     "control_genes": "_score_genes",
     "energy_distance": "_distance",
+    "median": "_reduce",
     "mmd": "_distance",
     "normal_p": "_stats",
     "rank_genes_groups": "_rank_genes_groups",
     "rank_order": "_rank_genes_groups",
+    "read_mtx": "_mtx",
     "regress_out": "_regress_out",
     "scale": "_scale",
     "score_genes": "_score_genes",
     "simulate_counts": "_simulate_counts",
+    "stats": "_reduce",
     "student_p": "_stats",
+    "subset": "_matrix_ops",
+    "sum_duplicates": "_matrix_ops",
+    "to_dense": "_matrix_ops",
+    "to_major": "_matrix_ops",
+    "write_mtx": "_mtx",
 }
 
 __getattr__, __dir__, __all__ = lazy(__name__, _MEMBERS)

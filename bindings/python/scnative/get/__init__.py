@@ -6,6 +6,7 @@ from .._lazy import lazy
 
 #: function -> the module here that has it. One line each, in alphabetical order.
 _MEMBERS: dict[str, str] = {
+    "aggregate": "_aggregate",
     "rank_genes_groups_df": "_rank_genes_groups_df",
 }
 
