@@ -8,6 +8,7 @@ RELEASE := target/release/libscnative.so
 # The wheel's library is built against a glibc of 2012, by zig as linker.
 GLIBC_TARGET := x86_64-unknown-linux-gnu
 WHEEL_LIB := target/$(GLIBC_TARGET)/release/libscnative.so
+HEADER := $(CARGO) run --quiet --manifest-path tests/header/Cargo.toml --target-dir target/header --
 DATA ?=
 
 .PHONY: help
@@ -31,7 +32,8 @@ lint: ## formatting and clippy, as the tests hold it
 	$(CARGO) clippy --quiet --all-targets -- --deny warnings
 
 .PHONY: test-rust
-test-rust: ## Rust unit, integration, header and layout tests
+test-rust: ## Rust unit, integration and layout tests, and that the header is up to date
+	$(HEADER) --check
 	$(CARGO) test
 
 .PHONY: test-python
@@ -53,7 +55,7 @@ test-wheel: wheel ## the wheel: its tag, what it needs, and that it works beside
 
 .PHONY: header
 header: $(VENV)/ready ## include/scnative.h, and what follows from it, from src/ffi
-	SCN_UPDATE=1 $(CARGO) test --quiet --test header
+	$(HEADER)
 	$(PY) bindings/python/generate_abi.py
 
 .PHONY: abi

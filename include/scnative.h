@@ -89,6 +89,21 @@
 // error or compute from what is there; memory is safe either way.
 #define SCN_MATRIX_CANONICAL 1
 
+// Dispersion within bins of genes by mean; log-normalised values (Satija et al. 2015; Seurat's mean.var.plot).
+#define SCN_HVG_SEURAT 0
+
+// Dispersion within bins by percentile of the mean; log-normalised values (Zheng et al. 2017).
+#define SCN_HVG_CELL_RANGER 1
+
+// Variance standardised by a loess curve; counts (Stuart et al. 2019; Seurat's vst). Batches: by median rank first.
+#define SCN_HVG_SEURAT_V3 2
+
+// The same; batches: by number of batches first, as the paper and Seurat's SelectIntegrationFeatures have it.
+#define SCN_HVG_SEURAT_V3_PAPER 3
+
+// Variance of analytic Pearson residuals; counts (Lause et al. 2021).
+#define SCN_HVG_PEARSON_RESIDUALS 4
+
 // False discovery rate of independent tests (Benjamini and Hochberg 1995).
 #define SCN_CORR_BENJAMINI_HOCHBERG 0
 
@@ -97,6 +112,12 @@
 
 // Family-wise error rate: p times the number of tests, at most 1.
 #define SCN_CORR_BONFERRONI 2
+
+// Fit at the ends of cells and blend between them by cubics, as R and scikit-misc do by default.
+#define SCN_LOESS_INTERPOLATE 0
+
+// Fit at each point.
+#define SCN_LOESS_DIRECT 1
 
 // Squared Euclidean distance between cells.
 #define SCN_METRIC_SQEUCLIDEAN 0
@@ -238,6 +259,84 @@ typedef struct ScnMatrix {
 // whose call it is about. It must return: no exceptions, no longjmp.
 typedef void (*ScnLog)(int32_t level, const char *message, void *user);
 
+// What `scn_pp_highly_variable_genes` chooses by. Set up by `scn_highly_variable_genes_options_init`.
+typedef struct ScnHighlyVariableGenesOptions {
+    // sizeof(ScnHighlyVariableGenesOptions) of the header compiled against.
+    uint32_t struct_size;
+    // `SCN_HVG_*`; default `SCN_HVG_SEURAT`.
+    int32_t flavor;
+    // How many genes to choose, at most n_vars. 0 (default): `SEURAT` and `CELL_RANGER` choose by the cut-offs,
+    // `SEURAT_V3` and `SEURAT_V3_PAPER` choose 2000, `PEARSON_RESIDUALS` must be told.
+    int64_t n_top_genes;
+    // Cut-offs of `SEURAT` and `CELL_RANGER`, all exclusive. Smallest mean; default 0.0125.
+    double min_mean;
+    // Largest mean; default 3.
+    double max_mean;
+    // Smallest normalised dispersion; default 0.5.
+    double min_disp;
+    // Largest normalised dispersion; default infinity.
+    double max_disp;
+    // `SEURAT`: bins of genes by mean; default 20.
+    int32_t n_bins;
+    // `SEURAT`, `CELL_RANGER`: not 0 leaves out genes without a positive value; default 0. With batches they are left
+    // out always, in each batch by itself.
+    int32_t filter_unexpressed_genes;
+    // `SEURAT_V3`: the part of the genes that a local fit of the curve takes; default 0.3.
+    double span;
+    // `SEURAT`: base of the logarithm that the values are; 0 (default) is e.
+    double log_base;
+    // `PEARSON_RESIDUALS`: overdispersion, variance = mean + mean^2 / theta; default 100. Infinity is Poisson.
+    double theta;
+    // `PEARSON_RESIDUALS`: residuals are cut off at this absolute value. NaN (default): the square root of the number of
+    // cells; with batches that of batch 0 for all of them, as in scanpy.
+    double clip;
+    // Not 0 (default): warn through the log callback if counts are expected and values are not whole numbers.
+    int32_t check_values;
+    // Must be 0.
+    uint32_t reserved;
+} ScnHighlyVariableGenesOptions;
+
+// Where `scn_pp_highly_variable_genes` writes. Each array has `n_vars` elements and may be null: not wanted. What the
+// flavor does not have is filled with NaN. Set up by `scn_highly_variable_genes_outputs_init`.
+typedef struct ScnHighlyVariableGenesOutputs {
+    // sizeof(ScnHighlyVariableGenesOutputs) of the header compiled against.
+    uint32_t struct_size;
+    // Must be 0.
+    uint32_t reserved;
+    // Length of each array but `bin_edges`: the matrix' number of genes.
+    int64_t n_vars;
+    // 1 for the chosen genes, 0 for the others.
+    uint8_t *highly_variable;
+    // Mean over cells. `SEURAT`: log(1 + mean) of the values before their logarithm was taken. `SEURAT` and
+    // `CELL_RANGER` with batches: mean over batches of that; without batches, 1e-12 in place of 0.
+    double *means;
+    // `SEURAT`, `CELL_RANGER`: variance over mean, for `SEURAT` its natural logarithm (NaN if the gene does not vary);
+    // with batches the mean over batches.
+    double *dispersions;
+    // `SEURAT`, `CELL_RANGER`: dispersions less the bin's center, over the bin's spread (mean and standard deviation for
+    // `SEURAT`, median and median absolute deviation for `CELL_RANGER`); with batches the mean over batches.
+    double *dispersions_norm;
+    // `SEURAT_V3`, `SEURAT_V3_PAPER`, `PEARSON_RESIDUALS`: variance over all cells, with n - 1.
+    double *variances;
+    // `SEURAT_V3`, `SEURAT_V3_PAPER`: variance after standardisation, mean over batches.
+    double *variances_norm;
+    // `PEARSON_RESIDUALS`: variance of the residuals, with n, mean over batches.
+    double *residual_variances;
+    // `SEURAT_V3`, `SEURAT_V3_PAPER`, `PEARSON_RESIDUALS`: 0 is the most variable; with batches the median over those
+    // in which the gene is among the `n_top_genes`. NaN if there are none.
+    double *highly_variable_rank;
+    // In how many batches the gene was chosen; without batches 0 or 1.
+    int64_t *highly_variable_nbatches;
+    // 1 if that is all of them, else 0.
+    uint8_t *highly_variable_intersection;
+    // `SEURAT`, `CELL_RANGER` without batches: the gene's bin from 0, -1 if the gene was left out. Otherwise -1.
+    int32_t *mean_bin;
+    // `SEURAT`, `CELL_RANGER` without batches: where bins end, open below and closed above.
+    double *bin_edges;
+    // Length of `bin_edges`: for `SEURAT` n_bins + 1, for `CELL_RANGER` 21.
+    int64_t bin_edges_len;
+} ScnHighlyVariableGenesOutputs;
+
 // How `scn_pp_scale` and `scn_pp_scale_inplace` scale. Set up by `scn_scale_options_init`.
 typedef struct ScnScaleOptions {
     // sizeof(ScnScaleOptions) of the header compiled against.
@@ -274,6 +373,22 @@ typedef struct ScnSimulateOptions {
     // Dispersion of the negative binomial: the variance is `mean + dispersion * mean^2`; default 0.3; 0 is Poisson.
     double dispersion;
 } ScnSimulateOptions;
+
+// How `scn_stats_loess` smooths. Set up by `scn_loess_options_init`.
+typedef struct ScnLoessOptions {
+    // sizeof(ScnLoessOptions) of the header compiled against.
+    uint32_t struct_size;
+    // Degree of the local polynomial: 0, 1 or 2 (default).
+    int32_t degree;
+    // `SCN_LOESS_INTERPOLATE` (default) or `SCN_LOESS_DIRECT`.
+    int32_t surface;
+    // Must be 0.
+    uint32_t reserved;
+    // The part of the points that a local fit takes, above 0; default 0.75. Above 1, all points with a wider kernel.
+    double span;
+    // A cell is cut in two while it holds more than n * span * cell points; default 0.2.
+    double cell;
+} ScnLoessOptions;
 
 // How `scn_tl_rank_genes_groups` compares. Set up by `scn_rank_genes_groups_options_init`; the defaults are scanpy's.
 typedef struct ScnRankGenesGroupsOptions {
@@ -713,6 +828,68 @@ ScnStatus scn_matrix_medians(const struct ScnContext *context,
                              double *out,
                              int64_t out_len);
 
+// Writes the defaults into options for highly variable genes. `struct_size` is
+// `sizeof(ScnHighlyVariableGenesOptions)` as the caller knows it.
+//
+// Errors: `SCN_ERR_NULL`, `SCN_ERR_STRUCT_SIZE`.
+//
+// @since 0.1.0
+ScnStatus scn_highly_variable_genes_options_init(struct ScnHighlyVariableGenesOptions *options, size_t struct_size);
+
+// Writes nulls into the places for highly variable genes. `struct_size` is `sizeof(ScnHighlyVariableGenesOutputs)` as the
+// caller knows it.
+//
+// Errors: `SCN_ERR_NULL`, `SCN_ERR_STRUCT_SIZE`.
+//
+// @since 0.1.0
+ScnStatus scn_highly_variable_genes_outputs_init(struct ScnHighlyVariableGenesOutputs *outputs,
+                                                 size_t struct_size);
+
+// Annotates highly variable genes.
+//
+// - `matrix`: log-normalised values for `SCN_HVG_SEURAT` and `SCN_HVG_CELL_RANGER`, counts for the other flavors.
+// - `batches`: the batch of each cell, from 0 to `n_batches` - 1, or -1 for a cell in none (it counts only in means and
+//   variances over all cells); null with `n_batches` 0 if there are none. Each batch is judged by itself; then:
+//   - `SEURAT`, `CELL_RANGER`: genes that no cell of a batch expresses have zeros there; means over batches; with
+//     `n_top_genes`, genes by number of batches that chose them, then by normalised dispersion;
+//   - `SEURAT_V3`: genes by median rank over the batches that chose them, then by number of those;
+//   - `SEURAT_V3_PAPER`, `PEARSON_RESIDUALS`: the other way round.
+// - `name_order`: for `SEURAT` and `CELL_RANGER` with batches and `n_top_genes`, each gene's place in the order that
+//   settles ties (scanpy: that of gene names); null for the matrix' own order.
+// - `options`: null for all defaults.
+// - `outputs`: where to write, set up by `scn_highly_variable_genes_outputs_init`; it is the arrays that are written.
+//
+// Ties: `SEURAT` and `CELL_RANGER` without batches choose every gene that ties with the last of `n_top_genes`. Ranks of
+// equal variances go to the gene that comes first in the matrix.
+//
+// Warns through the log callback about counts that are not whole, cut-offs given beside `n_top_genes`, fewer genes than
+// asked for, and near-singular fits of the curve.
+//
+// Reference: scanpy 1.11 and 1.12, `scanpy.pp.highly_variable_genes` and `scanpy.experimental.pp.highly_variable_genes`.
+// Chosen genes are the same, statistics agree to 1e-9 (1e-5 for `SEURAT` on floats, whose exponential scanpy takes and
+// squares in single precision). Where we differ: `n_top_genes` above the number of genes is an error (scanpy takes all);
+// equal ranks are settled by position, where scanpy's unstable sort may take either; near-singular fits go on with a
+// warning, where scanpy fails; residuals of an empty cell are 0, where scanpy's are NaN; a variance that is rounding
+// error in scanpy is 0.
+//
+// Memory: a few doubles for each gene and batch, and one row of them per thread.
+//
+// Errors: `SCN_ERR_NULL`, `SCN_ERR_STRUCT_SIZE`, `SCN_ERR_INVALID_ARGUMENT` (an option out of range, `n_top_genes`
+// above the number of genes, a batch of fewer than two cells, labels out of range), `SCN_ERR_SHAPE` (lengths, no
+// genes, fewer than two cells), `SCN_ERR_MATRIX`, `SCN_ERR_VALUE` (NaN, infinity, negative counts, bins that cannot be
+// told apart because too many genes have the same mean, no gene that varies).
+//
+// @since 0.1.0
+ScnStatus scn_pp_highly_variable_genes(const struct ScnContext *context,
+                                       const struct ScnMatrix *matrix,
+                                       const int32_t *batches,
+                                       int64_t batches_len,
+                                       int64_t n_batches,
+                                       const int64_t *name_order,
+                                       int64_t name_order_len,
+                                       const struct ScnHighlyVariableGenesOptions *options,
+                                       const struct ScnHighlyVariableGenesOutputs *outputs);
+
 // Regresses each gene on covariates of the cells and a constant, by least squares, and gives the residuals.
 //
 // - `covariates`: n_obs x `n_covariates` doubles, one covariate after the other, all finite.
@@ -934,6 +1111,48 @@ ScnStatus scn_stats_adjust_p(const double *pvals,
                              int32_t corr_method,
                              double *adjusted,
                              int64_t adjusted_len);
+
+// Writes the defaults into loess options. `struct_size` is `sizeof(ScnLoessOptions)` as the caller knows it.
+//
+// Errors: `SCN_ERR_NULL`, `SCN_ERR_STRUCT_SIZE`.
+//
+// @since 0.1.0
+ScnStatus scn_loess_options_init(struct ScnLoessOptions *options, size_t struct_size);
+
+// Smooths y over x by local regression (Cleveland's loess, family gaussian, one predictor).
+//
+// - `x`, `y`: the points, in any order, `x_len` = `y_len` of them.
+// - `weights`: case weights, not negative, as many; or null for 1 each.
+// - `options`: null for all defaults.
+// - `new_x`: where else to evaluate the curve, or null.
+// - `fitted`: the curve at each x, `x_len` values; or null.
+// - `predicted`: the curve at each of `new_x`, `new_x_len` values, NaN outside the range of x; or null.
+//
+// Reference: R's `stats::loess` and scikit-misc's `skmisc.loess`, both of which run netlib's dloess; fitted values agree
+// with them to 1e-10. Fits near singular (many equal x) use a pseudoinverse and warn through the log callback, as in R;
+// scikit-misc fails there. `n * span` is cut off to a whole number of points as in scikit-misc; newer R adds 1e-5 first.
+//
+// Memory: a few doubles for each point.
+//
+// Errors: `SCN_ERR_NULL`, `SCN_ERR_STRUCT_SIZE`, `SCN_ERR_SHAPE` (lengths that differ, no points),
+// `SCN_ERR_INVALID_ARGUMENT` (an option out of range, a span that takes fewer points than the polynomial has
+// coefficients plus one), `SCN_ERR_VALUE` (NaN, infinity, negative weights, x so often equal that a fit has no width).
+//
+// @since 0.1.0
+ScnStatus scn_stats_loess(const struct ScnContext *context,
+                          const double *x,
+                          int64_t x_len,
+                          const double *y,
+                          int64_t y_len,
+                          const double *weights,
+                          int64_t weights_len,
+                          const struct ScnLoessOptions *options,
+                          const double *new_x,
+                          int64_t new_x_len,
+                          double *fitted,
+                          int64_t fitted_len,
+                          double *predicted,
+                          int64_t predicted_len);
 
 // Copies the message of this thread's last failed call into `buffer`, UTF-8 with a closing NUL, cut off if `capacity`
 // bytes are too few. `needed`, if not null, gets the bytes that the whole message needs, its NUL counted. A null

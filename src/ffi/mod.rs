@@ -25,7 +25,9 @@ pub mod version;
 // The structs that callers fill, all of them: tests/layout.rs holds their layout against the record.
 pub use context::ScnContext;
 pub use matrix::ScnMatrix;
+pub use pp::highly_variable_genes::{ScnHighlyVariableGenesOptions, ScnHighlyVariableGenesOutputs};
 pub use pp::scale::ScnScaleOptions;
 pub use simulate::ScnSimulateOptions;
+pub use stats::loess::ScnLoessOptions;
 pub use tl::rank_genes_groups::{ScnRankGenesGroupsOptions, ScnRankGenesGroupsOutputs};
 pub use tl::score_genes::ScnControlGenesOptions;

@@ -1,5 +1,7 @@
 //! Distributions and multiple testing on arrays of numbers.
 
+pub mod loess;
+
 use super::matrix::{required_output, slice};
 use super::status::{ScnStatus, guard};
 use crate::bail;

@@ -1,5 +1,7 @@
 //! Numbers only: distributions, ranks, smoothing, multiple testing. Nothing here knows a matrix.
 
+pub mod exp;
+pub mod loess;
 pub mod multitest;
 pub mod normal;
 pub mod numpy_random;

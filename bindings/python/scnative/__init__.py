@@ -32,7 +32,7 @@ TYPE_CHECKING = False  # type checkers take it for true; importing typing for it
 if TYPE_CHECKING:
     from typing import Any
 
-    from . import array, datasets, get, pp, tl
+    from . import array, datasets, experimental, get, pp, tl
 
 __version__ = "0.1.0"
 
@@ -40,6 +40,7 @@ __version__ = "0.1.0"
 _LAZY = {
     "array": ("scnative.array", None),
     "datasets": ("scnative.datasets", None),
+    "experimental": ("scnative.experimental", None),
     "get": ("scnative.get", None),
     "pp": ("scnative.pp", None),
     "tl": ("scnative.tl", None),

@@ -39,9 +39,16 @@ SCN_U32 = 8
 SCN_I64 = 9
 SCN_U64 = 10
 SCN_MATRIX_CANONICAL = 1
+SCN_HVG_SEURAT = 0
+SCN_HVG_CELL_RANGER = 1
+SCN_HVG_SEURAT_V3 = 2
+SCN_HVG_SEURAT_V3_PAPER = 3
+SCN_HVG_PEARSON_RESIDUALS = 4
 SCN_CORR_BENJAMINI_HOCHBERG = 0
 SCN_CORR_BENJAMINI_YEKUTIELI = 1
 SCN_CORR_BONFERRONI = 2
+SCN_LOESS_INTERPOLATE = 0
+SCN_LOESS_DIRECT = 1
 SCN_METRIC_SQEUCLIDEAN = 0
 SCN_METRIC_EUCLIDEAN = 1
 SCN_METHOD_T_TEST = 0
@@ -113,6 +120,47 @@ class ScnMatrix(Structure):
     ]
 
 
+class ScnHighlyVariableGenesOptions(Structure):
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("flavor", c_int32),
+        ("n_top_genes", c_int64),
+        ("min_mean", c_double),
+        ("max_mean", c_double),
+        ("min_disp", c_double),
+        ("max_disp", c_double),
+        ("n_bins", c_int32),
+        ("filter_unexpressed_genes", c_int32),
+        ("span", c_double),
+        ("log_base", c_double),
+        ("theta", c_double),
+        ("clip", c_double),
+        ("check_values", c_int32),
+        ("reserved", c_uint32),
+    ]
+
+
+class ScnHighlyVariableGenesOutputs(Structure):
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("reserved", c_uint32),
+        ("n_vars", c_int64),
+        ("highly_variable", c_void_p),
+        ("means", c_void_p),
+        ("dispersions", c_void_p),
+        ("dispersions_norm", c_void_p),
+        ("variances", c_void_p),
+        ("variances_norm", c_void_p),
+        ("residual_variances", c_void_p),
+        ("highly_variable_rank", c_void_p),
+        ("highly_variable_nbatches", c_void_p),
+        ("highly_variable_intersection", c_void_p),
+        ("mean_bin", c_void_p),
+        ("bin_edges", c_void_p),
+        ("bin_edges_len", c_int64),
+    ]
+
+
 class ScnScaleOptions(Structure):
     _fields_ = [
         ("struct_size", c_uint32),
@@ -134,6 +182,17 @@ class ScnSimulateOptions(Structure):
         ("library_sd", c_double),
         ("gene_sd", c_double),
         ("dispersion", c_double),
+    ]
+
+
+class ScnLoessOptions(Structure):
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("degree", c_int32),
+        ("surface", c_int32),
+        ("reserved", c_uint32),
+        ("span", c_double),
+        ("cell", c_double),
     ]
 
 
@@ -208,6 +267,9 @@ FUNCTIONS = {
     "scn_matrix_stats": (c_int32, [c_void_p, c_void_p, c_int32, c_int64, c_void_p, c_void_p, c_void_p, c_void_p, c_void_p, c_void_p, c_int64]),
     "scn_matrix_aggregate": (c_int32, [c_void_p, c_void_p, c_int32, c_void_p, c_int64, c_int64, c_int64, c_void_p, c_void_p, c_void_p, c_void_p, c_void_p, c_void_p, c_int64]),
     "scn_matrix_medians": (c_int32, [c_void_p, c_void_p, c_int32, c_void_p, c_int64, c_int64, c_void_p, c_int64]),
+    "scn_highly_variable_genes_options_init": (c_int32, [c_void_p, c_size_t]),
+    "scn_highly_variable_genes_outputs_init": (c_int32, [c_void_p, c_size_t]),
+    "scn_pp_highly_variable_genes": (c_int32, [c_void_p, c_void_p, c_void_p, c_int64, c_int64, c_void_p, c_int64, c_void_p, c_void_p]),
     "scn_pp_regress_out": (c_int32, [c_void_p, c_void_p, c_void_p, c_int64, c_int64, c_int32, c_void_p, c_int64]),
     "scn_pp_regress_out_groups": (c_int32, [c_void_p, c_void_p, c_void_p, c_int64, c_int64, c_int32, c_void_p, c_int64]),
     "scn_scale_options_init": (c_int32, [c_void_p, c_size_t]),
@@ -220,6 +282,8 @@ FUNCTIONS = {
     "scn_stats_normal_p": (c_int32, [c_void_p, c_int64, c_int32, c_void_p, c_int64]),
     "scn_stats_student_p": (c_int32, [c_void_p, c_int64, c_void_p, c_int64, c_int32, c_void_p, c_int64]),
     "scn_stats_adjust_p": (c_int32, [c_void_p, c_int64, c_int32, c_void_p, c_int64]),
+    "scn_loess_options_init": (c_int32, [c_void_p, c_size_t]),
+    "scn_stats_loess": (c_int32, [c_void_p, c_void_p, c_int64, c_void_p, c_int64, c_void_p, c_int64, c_void_p, c_void_p, c_int64, c_void_p, c_int64, c_void_p, c_int64]),
     "scn_last_error_message": (c_int32, [c_void_p, c_size_t, c_void_p]),
     "scn_status_name": (c_char_p, [c_int32]),
     "scn_tl_energy_distance": (c_int32, [c_void_p, c_void_p, c_void_p, c_int64, c_int64, c_int64, c_int32, c_int32, c_void_p, c_int64]),

@@ -12,6 +12,8 @@ _MEMBERS: dict[str, str] = {
     "concat": "_matrix_ops",
     "control_genes": "_score_genes",
     "energy_distance": "_distance",
+    "highly_variable_genes": "_highly_variable_genes",
+    "loess": "_loess",
     "median": "_reduce",
     "mmd": "_distance",
     "normal_p": "_stats",

@@ -6,6 +6,7 @@ from .._lazy import lazy
 
 #: function -> the module here that has it. One line each, in alphabetical order.
 _MEMBERS: dict[str, str] = {
+    "highly_variable_genes": "_highly_variable_genes",
     "regress_out": "_regress_out",
     "scale": "_scale",
 }

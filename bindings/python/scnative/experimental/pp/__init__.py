@@ -1,0 +1,12 @@
+"""Preprocessing on AnnData, with the names, arguments, defaults and result keys of scanpy.experimental.pp."""
+
+from __future__ import annotations
+
+from ..._lazy import lazy
+
+#: function -> the module here that has it. One line each, in alphabetical order.
+_MEMBERS: dict[str, str] = {
+    "highly_variable_genes": "_highly_variable_genes",
+}
+
+__getattr__, __dir__, __all__ = lazy(__name__, _MEMBERS)

@@ -1,0 +1,220 @@
+//! Flavors `seurat` and `cell_ranger`: the dispersion (variance over mean) of a gene, compared with those of genes in the
+//! same bin of means.
+
+use super::bins::{Bins, compensated_mean};
+use super::ranks::{choose, descending};
+use super::{Cutoffs, Flavor, HighlyVariable, Options};
+use crate::ensure;
+use crate::error::Result;
+use crate::matrix::reduce::{Aggregate, Wanted, aggregate_mapped};
+use crate::matrix::{Axis, Groups, Matrix, Value, ValueType};
+use crate::parallel::Ctx;
+use crate::stats::exp::exp_m1;
+
+/// What one batch says about its genes; those left out have zeros.
+struct Verdict {
+    means: Vec<f64>,
+    dispersions: Vec<f64>,
+    dispersions_norm: Vec<f64>,
+    chosen: Vec<bool>,
+    bin: Vec<i32>,
+    edges: Vec<f64>,
+}
+
+pub(super) fn run(
+    ctx: &Ctx,
+    matrix: &Matrix,
+    batches: Option<&Groups>,
+    name_order: Option<&[i64]>,
+    options: &Options,
+    some_are_negative: bool,
+) -> Result<HighlyVariable> {
+    let everyone = Groups::all(matrix.n_obs());
+    let groups = batches.unwrap_or(&everyone);
+    let filter = options.filter_unexpressed_genes || batches.is_some();
+    let moments = moments(ctx, matrix, groups, options, filter, some_are_negative)?;
+    let verdicts = (0..groups.n_groups())
+        .map(|batch| judge(ctx, &moments, batch, batches.is_some(), options))
+        .collect::<Result<Vec<_>>>()?;
+    Ok(match batches {
+        None => alone(verdicts),
+        Some(_) => combine(&verdicts, name_order, options),
+    })
+}
+
+struct Moments {
+    n: usize,
+    means: Vec<f64>,
+    variances: Vec<f64>,
+    /// Whether any cell expresses the gene, or genes are not filtered by that.
+    kept: Vec<bool>,
+}
+
+/// Means and variances for each batch and gene, for `seurat` of the values before their logarithm was taken.
+fn moments(
+    ctx: &Ctx,
+    matrix: &Matrix,
+    groups: &Groups,
+    options: &Options,
+    filter: bool,
+    some_are_negative: bool,
+) -> Result<Moments> {
+    let wanted = Wanted { ddof: Some(1.0), nonzeros: filter, ..Default::default() };
+    let result = if options.flavor == Flavor::Seurat {
+        let scale = options.log_base.map(f64::ln);
+        // numpy, and so scanpy, undoes the logarithm of float32 values in float32.
+        let single = matrix.values().value_type() == ValueType::F32;
+        let round = move |x: f64| if single { f64::from(f32::from_f64(x)) } else { x };
+        aggregate_mapped(ctx.part(0.1, 0.9), matrix, Axis::Obs, groups, wanted, move |_, x| {
+            round(exp_m1(scale.map_or(x, |scale| round(x * scale))))
+        })?
+    } else {
+        aggregate_mapped(ctx.part(0.1, 0.9), matrix, Axis::Obs, groups, wanted, |_, x| x)?
+    };
+    let means = result.means();
+    if let Some(i) = (0..means.len()).find(|&i| !means[i].is_finite() || !result.variances[i].is_finite()) {
+        crate::bail!(
+            Value,
+            "matrix: mean or variance of var {} are too large for 64 bits; flavor {} takes logarithmised values",
+            i % result.n,
+            options.flavor.name()
+        );
+    }
+    let kept = match filter {
+        false => vec![true; means.len()],
+        true if some_are_negative => positives(ctx.part(0.9, 1.0), matrix, groups)?.iter().map(|&n| n > 0.0).collect(),
+        true => result.nonzeros.iter().map(|&n| n > 0.0).collect(),
+    };
+    let Aggregate { n, variances, .. } = result;
+    Ok(Moments { n, means, variances, kept })
+}
+
+/// How many cells of each batch have a value above zero.
+fn positives(ctx: &Ctx, matrix: &Matrix, groups: &Groups) -> Result<Vec<f64>> {
+    let wanted = Wanted { nonzeros: true, ..Default::default() };
+    Ok(aggregate_mapped(ctx, matrix, Axis::Obs, groups, wanted, |_, x| x.max(0.0))?.nonzeros)
+}
+
+fn judge(ctx: &Ctx, moments: &Moments, batch: usize, batched: bool, options: &Options) -> Result<Verdict> {
+    let n = moments.n;
+    let here = batch * n..(batch + 1) * n;
+    let (means, variances) = (&moments.means[here.clone()], &moments.variances[here.clone()]);
+    let kept: Vec<usize> = (0..n).filter(|&gene| moments.kept[here.clone()][gene]).collect();
+    let place = if batched { format!(" in batch {batch}") } else { String::new() };
+    ensure!(!kept.is_empty(), Value, "matrix: no gene is expressed{place}");
+
+    let log = options.flavor == Flavor::Seurat;
+    let (mut mean, mut dispersion) = (Vec::with_capacity(kept.len()), Vec::with_capacity(kept.len()));
+    for &gene in &kept {
+        let m = if means[gene] == 0.0 { 1e-12 } else { means[gene] };
+        let d = variances[gene] / m;
+        let log_or_none = |d: f64| if d == 0.0 { f64::NAN } else { d.ln() };
+        mean.push(if log { m.ln_1p() } else { m });
+        dispersion.push(if log { log_or_none(d) } else { d });
+    }
+    let bins = if log { Bins::of_equal_width(&mean, options.n_bins)? } else { Bins::of_percentiles(&mean)? };
+    let norm = if log { bins.standardize(&dispersion) } else { bins.robust_standardize(&dispersion) };
+    let chosen = match options.n_top_genes {
+        Some(n_top) => top(ctx, &norm, n_top, &place)?,
+        None => within(&options.cutoffs, &mean, &norm),
+    };
+
+    let mut verdict = Verdict {
+        means: vec![0.0; n],
+        dispersions: vec![0.0; n],
+        dispersions_norm: vec![0.0; n],
+        chosen: vec![false; n],
+        bin: vec![-1; n],
+        edges: bins.edges,
+    };
+    for (i, gene) in kept.into_iter().enumerate() {
+        verdict.means[gene] = mean[i];
+        verdict.dispersions[gene] = dispersion[i];
+        verdict.dispersions_norm[gene] = norm[i];
+        verdict.chosen[gene] = chosen[i];
+        verdict.bin[gene] = bins.of[i] as i32;
+    }
+    Ok(verdict)
+}
+
+/// The genes whose normalised dispersion is at least the `n_top`-th largest: more than `n_top` if there are ties.
+fn top(ctx: &Ctx, norm: &[f64], n_top: usize, place: &str) -> Result<Vec<bool>> {
+    let mut sorted: Vec<f64> = norm.iter().copied().filter(|x| !x.is_nan()).collect();
+    sorted.sort_unstable_by(|a, b| descending(*a, *b));
+    ensure!(!sorted.is_empty(), Value, "matrix: no gene has a normalised dispersion{place}; do any vary?");
+    // Genes that no cell of the batch expresses were left out, so that fewer may be there than were asked for.
+    let mut n = n_top.min(norm.len());
+    if n > sorted.len() {
+        ctx.warn(&format!(
+            "`n_top_genes` (={n}) > number of normalized dispersions (={}){place}, returning all genes with normalized \
+             dispersions.",
+            sorted.len()
+        ));
+        n = sorted.len();
+    }
+    let bound = sorted[n - 1];
+    Ok(norm.iter().map(|&x| finite_or(x, f64::NEG_INFINITY) >= bound).collect())
+}
+
+/// The genes between the bounds; an undefined normalised dispersion counts as 0.
+fn within(cutoffs: &Cutoffs, means: &[f64], norm: &[f64]) -> Vec<bool> {
+    means.iter().zip(norm).map(|(&mean, &norm)| cutoffs.hold(mean, finite_or(norm, 0.0))).collect()
+}
+
+/// numpy's `nan_to_num`: infinities become the largest numbers.
+fn finite_or(x: f64, instead_of_nan: f64) -> f64 {
+    if x.is_nan() { instead_of_nan } else { x.clamp(f64::MIN, f64::MAX) }
+}
+
+fn alone(mut verdicts: Vec<Verdict>) -> HighlyVariable {
+    let verdict = verdicts.pop().expect("without batches there is one group");
+    HighlyVariable {
+        n_batches: verdict.chosen.iter().map(|&chosen| i64::from(chosen)).collect(),
+        intersection: verdict.chosen.clone(),
+        highly_variable: verdict.chosen,
+        means: verdict.means,
+        dispersions: verdict.dispersions,
+        dispersions_norm: verdict.dispersions_norm,
+        mean_bin: verdict.bin,
+        bin_edges: verdict.edges,
+        ..Default::default()
+    }
+}
+
+/// Means over batches, undefined values left out; genes sorted by how many batches chose them, then by normalised
+/// dispersion, then by name.
+fn combine(verdicts: &[Verdict], name_order: Option<&[i64]>, options: &Options) -> HighlyVariable {
+    let n = verdicts[0].means.len();
+    let mean = |column: fn(&Verdict) -> &Vec<f64>| -> Vec<f64> {
+        let over = |gene: usize| {
+            let defined: Vec<f64> = verdicts.iter().map(|v| column(v)[gene]).filter(|x| !x.is_nan()).collect();
+            compensated_mean(defined.into_iter())
+        };
+        (0..n).map(over).collect()
+    };
+    let means = mean(|v| &v.means);
+    let mut dispersions_norm = mean(|v| &v.dispersions_norm);
+    let n_batches: Vec<i64> =
+        (0..n).map(|gene| verdicts.iter().filter(|verdict| verdict.chosen[gene]).count() as i64).collect();
+    let highly_variable = match options.n_top_genes {
+        Some(n_top) => choose(n, n_top, |a, b| {
+            n_batches[b]
+                .cmp(&n_batches[a])
+                .then_with(|| descending(dispersions_norm[a], dispersions_norm[b]))
+                .then_with(|| name_order.map_or(a.cmp(&b), |order| order[a].cmp(&order[b])))
+        }),
+        None => {
+            dispersions_norm.iter_mut().filter(|x| x.is_nan()).for_each(|x| *x = 0.0);
+            (0..n).map(|gene| options.cutoffs.hold(means[gene], dispersions_norm[gene])).collect()
+        }
+    };
+    HighlyVariable {
+        highly_variable,
+        dispersions: mean(|v| &v.dispersions),
+        means,
+        dispersions_norm,
+        intersection: n_batches.iter().map(|&n| n == verdicts.len() as i64).collect(),
+        n_batches,
+        ..Default::default()
+    }
+}
