@@ -1,5 +1,4 @@
 //! `scn_pp_*`: preprocessing.
-//! Preprocessing.
 
 pub mod highly_variable_genes;
 pub mod regress_out;
