@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import gzip
 import shutil
 
 import anndata
@@ -182,3 +183,25 @@ def test_missing_packages_are_named(monkeypatch, tmp_path):
     monkeypatch.setattr(_need, "import_module", without("anndata"))
     with pytest.raises(ModuleNotFoundError, match="reading h5ad files needs anndata"):
         scn.read_h5ad(path)
+
+
+@pytest.mark.filterwarnings("ignore:Variable names are not unique")
+def test_10x_folders(tmp_path):
+    source = data_file("small/10x_format/cr3_filtered_feature_bc_matrix/matrix.mtx.gz").parent
+    expected = sc.read_10x_mtx(source)
+    outer = tmp_path / "filtered_gene_bc_matrices"
+    shutil.copytree(source, outer / "hg19")
+    for path in (source, source / "matrix.mtx.gz", outer):
+        ours = scn.read(path)
+        assert (ours.X != expected.X).nnz == 0
+        assert list(ours.var_names) == list(expected.var_names) and list(ours.obs_names) == list(expected.obs_names)
+    shutil.copytree(source, outer / "mm10")
+    with pytest.raises(scn.ScnValueError, match="several matrices, one in each of hg19, mm10"):
+        scn.read(outer)
+    named = tmp_path / "named"
+    named.mkdir()
+    for file in source.iterdir():
+        shutil.copy(file, named / f"sample1_{file.name}")
+    assert scn.read(named / "sample1_matrix.mtx.gz").shape == expected.shape
+    with gzip.open(named / "sample1_matrix.mtx.gz") as file:
+        assert file.readline().startswith(b"%%MatrixMarket")
