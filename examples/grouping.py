@@ -10,25 +10,29 @@ from __future__ import annotations
 from itertools import combinations
 
 import numpy as np
+import scipy.linalg
 import scipy.sparse as sp
 
 N_COMPONENTS = 15
 MOST_GROUPS = 12
 #: Mean adjusted Rand index from which two clusterings count as the same.
 AGREEMENT = 0.9
-SUBSAMPLES = 4
-RESTARTS = 8
-SMALLEST_GROUP = 10
+SUBSAMPLES = 3
+RESTARTS = 6
+#: Cells of a smaller group go to the nearest of the others: k-means gives odd cells centres of their own.
+SMALLEST_GROUP = 5
 
 
 def find_groups(X: sp.csr_matrix) -> tuple[np.ndarray, float]:
     """Group of each cell, 0 being the largest, from cells x genes; and how well subsamples agreed on them."""
     points = principal_components(X, min(N_COMPONENTS, min(X.shape) - 1))
     best = (np.zeros(len(points), int), 1.0)
-    for k in range(2, min(MOST_GROUPS, len(points) // SMALLEST_GROUP) + 1):
+    for k in range(2, min(MOST_GROUPS, len(points) // (2 * SMALLEST_GROUP)) + 1):
         agreement = stability(points, k)
         if agreement >= AGREEMENT or k == 2:
-            best = k_means(points, k, np.random.default_rng(0))[1], agreement
+            centres, groups = k_means(points, k, np.random.default_rng(0))
+            centres = centres[np.bincount(groups, minlength=k) >= SMALLEST_GROUP]
+            best = _squared_distances(points, centres).argmin(axis=1), agreement
     groups, agreement = best
     largest_first = np.argsort(np.argsort(-np.bincount(groups), kind="stable"), kind="stable")
     return largest_first[groups], agreement
@@ -41,8 +45,9 @@ def principal_components(X: sp.csr_matrix, n: int) -> np.ndarray:
     covariance = (X.T @ X).toarray() / X.shape[0] - np.outer(mean, mean)
     sd = np.sqrt(np.maximum(covariance.diagonal(), 0))
     weight = np.divide(1, sd, out=np.zeros_like(sd), where=sd > 1e-12)
-    _, vectors = np.linalg.eigh(covariance * np.outer(weight, weight))
-    axes = vectors[:, : -n - 1 : -1]
+    genes = len(mean)
+    _, vectors = scipy.linalg.eigh(covariance * np.outer(weight, weight), subset_by_index=[genes - n, genes - 1])
+    axes = vectors[:, ::-1]
     axes = axes * np.sign(axes[np.abs(axes).argmax(axis=0), np.arange(n)])  # an axis has no direction of its own: fix one
     axes = axes * weight[:, None]
     return X @ axes - mean @ axes

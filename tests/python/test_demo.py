@@ -122,8 +122,7 @@ def test_data_without_labels_are_grouped(tmp_path):
     assert analysis.label_origin == pbmc3k.FOUND
     for kind in analysis.types:
         assert kind.endswith("+") == (len(analysis.markers(kind, 1)) == 1)
-    broad = truth.astype(str).replace({"Naive CD4 T": "T", "Memory CD4 T": "T", "CD8 T": "T"})
-    assert adjusted_rand_score(broad[groups.index], groups) > 0.7
+    assert adjusted_rand_score(truth[groups.index], groups) > 0.6
     for kind in ("B", "Platelet"):  # these stand apart, and each has a group of its own
         inside = groups[truth[groups.index] == kind].value_counts()
         assert inside.iloc[0] / inside.sum() > 0.9 and inside.iloc[0] / groups.value_counts()[inside.index[0]] > 0.9
