@@ -337,6 +337,22 @@ typedef struct ScnHighlyVariableGenesOutputs {
     int64_t bin_edges_len;
 } ScnHighlyVariableGenesOutputs;
 
+// Options of `scn_pp_normalize_total` and `scn_pp_normalize_log1p`. Null means all defaults. Set up by
+// `scn_normalize_total_options_init`.
+typedef struct ScnNormalizeTotalOptions {
+    // sizeof(ScnNormalizeTotalOptions) of the header compiled against.
+    uint32_t struct_size;
+    // Whether genes that have more than `max_fraction` of the total of any one cell do not count towards the totals;
+    // 0 (default) or 1.
+    int32_t exclude_highly_expressed;
+    // See there; from 0 to 1, default 0.05.
+    double max_fraction;
+    // The total that each cell gets; 0 (default) for the median total of the cells that have any counts.
+    double target_sum;
+    // Of `scn_pp_normalize_log1p`: the base of the logarithm, 0 (default) for e.
+    double base;
+} ScnNormalizeTotalOptions;
+
 // How `scn_pp_scale` and `scn_pp_scale_inplace` scale. Set up by `scn_scale_options_init`.
 typedef struct ScnScaleOptions {
     // sizeof(ScnScaleOptions) of the header compiled against.
@@ -828,6 +844,53 @@ ScnStatus scn_matrix_medians(const struct ScnContext *context,
                              double *out,
                              int64_t out_len);
 
+// Which cells pass a threshold, and the number that was compared: the total of each cell (`min_counts`,
+// `max_counts`) or how many of its values are positive (`min_genes`, `max_genes`). Exactly one of the four is given,
+// the others are NaN. A bound is inclusive; a number that is NaN does not pass. Nothing is removed: subset by `keep`.
+//
+// `keep` gets `n_obs` bytes, 1 or 0; `numbers` gets `n_obs` doubles. Either may be null.
+//
+// As `scanpy.pp.filter_cells(..., inplace=False)`, whose totals of float32 matrices are float32 sums; ours are summed in
+// double, genes in ascending order. Memory: the outputs.
+//
+// Errors: those of a matrix' descriptor and structure; `SCN_ERR_INVALID_ARGUMENT` unless exactly one threshold is given;
+// `SCN_ERR_SHAPE` for a wrong length; `SCN_ERR_CANCELLED`.
+//
+// @since 0.1.0
+ScnStatus scn_pp_filter_cells(const struct ScnContext *context,
+                              const struct ScnMatrix *matrix,
+                              double min_counts,
+                              double min_genes,
+                              double max_counts,
+                              double max_genes,
+                              uint8_t *keep,
+                              int64_t keep_len,
+                              double *numbers,
+                              int64_t numbers_len);
+
+// Which genes pass a threshold, and the number that was compared: the total of each gene (`min_counts`,
+// `max_counts`) or in how many cells its value is positive (`min_cells`, `max_cells`). Exactly one of the four is given,
+// the others are NaN. A bound is inclusive; a number that is NaN does not pass. Nothing is removed: subset by `keep`.
+//
+// `keep` gets `n_vars` bytes, 1 or 0; `numbers` gets `n_vars` doubles. Either may be null.
+//
+// As `scanpy.pp.filter_genes(..., inplace=False)`, whose totals of float32 matrices are float32 sums; ours are summed in
+// double, cells in ascending order. Memory: the outputs.
+//
+// Errors: as `scn_pp_filter_cells`.
+//
+// @since 0.1.0
+ScnStatus scn_pp_filter_genes(const struct ScnContext *context,
+                              const struct ScnMatrix *matrix,
+                              double min_counts,
+                              double min_cells,
+                              double max_counts,
+                              double max_cells,
+                              uint8_t *keep,
+                              int64_t keep_len,
+                              double *numbers,
+                              int64_t numbers_len);
+
 // Writes the defaults into options for highly variable genes. `struct_size` is
 // `sizeof(ScnHighlyVariableGenesOptions)` as the caller knows it.
 //
@@ -889,6 +952,177 @@ ScnStatus scn_pp_highly_variable_genes(const struct ScnContext *context,
                                        int64_t name_order_len,
                                        const struct ScnHighlyVariableGenesOptions *options,
                                        const struct ScnHighlyVariableGenesOutputs *outputs);
+
+// log(1 + x) of each stored value, into `values`: as many as the matrix stores, in its order (sparse: `nnz`, to be used
+// with its own offsets and indices; dense: the lines of the major axis one after the other, without gaps), of type
+// `values_type`, `SCN_F32` or `SCN_F64`, whatever the matrix has. `base` is that of the logarithm, 0 for e.
+//
+// Within 0.9 ulp of the true logarithm (1.01 below 0), the same bits on every machine. -1 gives -inf, below -1 NaN, with a warning; NaN
+// and inf stay what they are.
+//
+// As `scanpy.pp.log1p`, which uses numpy's `log1p` (within 2 ulp in float32): the last bit may differ. scanpy makes float64
+// of integers; repeated elements, whose logarithms it would take one by one, are an error here. Memory: none.
+//
+// Errors: those of a matrix' descriptor and structure, `SCN_ERR_MATRIX` also for repeated indices;
+// `SCN_ERR_INVALID_ARGUMENT` for a base that is negative, 1 or not finite; `SCN_ERR_SHAPE`, `SCN_ERR_TYPE` for
+// `values`; `SCN_ERR_CANCELLED`, before the first write only.
+//
+// @since 0.1.0
+ScnStatus scn_pp_log1p(const struct ScnContext *context,
+                       const struct ScnMatrix *matrix,
+                       double base,
+                       void *values,
+                       int32_t values_type,
+                       int64_t values_len);
+
+// `scn_pp_log1p` that replaces the matrix' own values, which must be `SCN_F32` or `SCN_F64`. Everything is checked
+// before the first write, and from then on the call cannot be cancelled: it changes all values or none.
+//
+// 28 million floats take 2 threads as long as memory takes to read and write them, or nearly.
+//
+// Errors: as `scn_pp_log1p`; `SCN_ERR_TYPE` for values of an integer type.
+//
+// @since 0.1.0
+ScnStatus scn_pp_log1p_inplace(const struct ScnContext *context, const struct ScnMatrix *matrix, double base);
+
+// Writes the defaults. `struct_size` is `sizeof(ScnNormalizeTotalOptions)` as the caller knows it.
+//
+// Errors: `SCN_ERR_NULL`, `SCN_ERR_STRUCT_SIZE`.
+//
+// @since 0.1.0
+ScnStatus scn_normalize_total_options_init(struct ScnNormalizeTotalOptions *options, size_t struct_size);
+
+// Divides the values of each cell by its size factor, total / target, so that all cells have the target as their
+// total. The values go to `values` as `scn_pp_log1p` says; if it is null only the numbers beside are computed, as for a
+// result of type `values_type`.
+//
+// `size_factors` (`n_obs`) gets the factors, `highly_expressed` (`n_vars` bytes) which genes did not count,
+// `target_sum` (one double) the target; each may be null.
+//
+// A cell of total 0 has factor 0 and stays as it is; there is a warning for cells without counts. A cell with NaN
+// becomes NaN. Repeated elements are each divided.
+//
+// As `scanpy.pp.normalize_total` on CSR, bit for bit for counts: totals are summed in double and kept in the type of the
+// result, divisions are in that type. scanpy makes float32 of integers: pass `SCN_F32` for that. The median is over the
+// cells with a positive total, as in scanpy 1.12 (1.11 took all cells of a CSR matrix, but not of a dense one).
+// Memory: three doubles a cell, one byte a gene; a copy of the matrix only if totals of fractions or excluded genes are asked
+// for and its indices are not sorted.
+//
+// Errors: those of a matrix' descriptor and structure; `SCN_ERR_STRUCT_SIZE`; `SCN_ERR_INVALID_ARGUMENT` for options;
+// `SCN_ERR_VALUE` for excluding genes where a cell's total is negative; `SCN_ERR_SHAPE`, `SCN_ERR_TYPE` for outputs;
+// `SCN_ERR_CANCELLED`, before the first write only.
+//
+// @since 0.1.0
+ScnStatus scn_pp_normalize_total(const struct ScnContext *context,
+                                 const struct ScnMatrix *matrix,
+                                 const struct ScnNormalizeTotalOptions *options,
+                                 void *values,
+                                 int32_t values_type,
+                                 int64_t values_len,
+                                 double *size_factors,
+                                 int64_t size_factors_len,
+                                 uint8_t *highly_expressed,
+                                 int64_t highly_expressed_len,
+                                 double *target_sum);
+
+// `scn_pp_normalize_total` that replaces the matrix' own values, which must be `SCN_F32` or `SCN_F64`. Everything is
+// checked before the first write, and from then on the call cannot be cancelled: it changes all values or none.
+//
+// Errors: as `scn_pp_normalize_total`; `SCN_ERR_TYPE` for values of an integer type.
+//
+// @since 0.1.0
+ScnStatus scn_pp_normalize_total_inplace(const struct ScnContext *context,
+                                         const struct ScnMatrix *matrix,
+                                         const struct ScnNormalizeTotalOptions *options,
+                                         double *size_factors,
+                                         int64_t size_factors_len,
+                                         uint8_t *highly_expressed,
+                                         int64_t highly_expressed_len,
+                                         double *target_sum);
+
+// `scn_pp_normalize_total` and then `scn_pp_log1p` in one pass, to the same bits.
+//
+// With a target of 10,000 this is what Seurat's `NormalizeData` computes by default, in double there.
+//
+// Errors: as those two.
+//
+// @since 0.1.0
+ScnStatus scn_pp_normalize_log1p(const struct ScnContext *context,
+                                 const struct ScnMatrix *matrix,
+                                 const struct ScnNormalizeTotalOptions *options,
+                                 void *values,
+                                 int32_t values_type,
+                                 int64_t values_len,
+                                 double *size_factors,
+                                 int64_t size_factors_len,
+                                 uint8_t *highly_expressed,
+                                 int64_t highly_expressed_len,
+                                 double *target_sum);
+
+// `scn_pp_normalize_total_inplace` and then `scn_pp_log1p_inplace` in one pass, to the same bits.
+//
+// Errors: as those two.
+//
+// @since 0.1.0
+ScnStatus scn_pp_normalize_log1p_inplace(const struct ScnContext *context,
+                                         const struct ScnMatrix *matrix,
+                                         const struct ScnNormalizeTotalOptions *options,
+                                         double *size_factors,
+                                         int64_t size_factors_len,
+                                         uint8_t *highly_expressed,
+                                         int64_t highly_expressed_len,
+                                         double *target_sum);
+
+// Seurat's relative counts (`NormalizeData(normalization.method = "RC")`): each value divided by the total of its cell and
+// multiplied by `scale_factor` (Seurat's default is 10000; 1e6 gives counts per million). Values go to `values` as
+// `scn_pp_log1p` says. A cell of total 0 stays as it is. Computed in the type of the result; Seurat computes in double.
+//
+// Errors: those of a matrix' descriptor and structure; `SCN_ERR_INVALID_ARGUMENT` unless `scale_factor` is positive;
+// `SCN_ERR_SHAPE`, `SCN_ERR_TYPE` for `values`; `SCN_ERR_CANCELLED`, before the first write only.
+//
+// @since 0.1.0
+ScnStatus scn_pp_normalize_relative(const struct ScnContext *context,
+                                    const struct ScnMatrix *matrix,
+                                    double scale_factor,
+                                    void *values,
+                                    int32_t values_type,
+                                    int64_t values_len);
+
+// `scn_pp_normalize_relative` that replaces the matrix' own values, which must be `SCN_F32` or `SCN_F64`: all or none.
+//
+// Errors: as `scn_pp_normalize_relative`; `SCN_ERR_TYPE` for values of an integer type.
+//
+// @since 0.1.0
+ScnStatus scn_pp_normalize_relative_inplace(const struct ScnContext *context,
+                                            const struct ScnMatrix *matrix,
+                                            double scale_factor);
+
+// Seurat's centred log ratio (`NormalizeData(normalization.method = "CLR")`): log1p(x / exp(s / n)), where s is the sum of
+// log1p(x) over the positive values of a gene or cell and n the number of all its values, zeros counted. `of` says which
+// values are taken together: `SCN_VAR` those of a gene (Seurat's `margin = 1`, its default), `SCN_OBS` those of a cell
+// (`margin = 2`). Values go to `values` as `scn_pp_log1p` says; zeros stay zero. NaN stays
+// NaN and does not count towards s.
+//
+// s is summed in double in ascending order; the division and the outer logarithm are in the type of the result (Seurat
+// has doubles only). Memory: one double a gene (or cell).
+//
+// Errors: as `scn_pp_log1p` (repeated indices are one); `SCN_ERR_INVALID_ARGUMENT` for `of`; `SCN_ERR_VALUE` for negative
+// values.
+//
+// @since 0.1.0
+ScnStatus scn_pp_normalize_clr(const struct ScnContext *context,
+                               const struct ScnMatrix *matrix,
+                               int32_t of,
+                               void *values,
+                               int32_t values_type,
+                               int64_t values_len);
+
+// `scn_pp_normalize_clr` that replaces the matrix' own values, which must be `SCN_F32` or `SCN_F64`: all or none.
+//
+// Errors: as `scn_pp_normalize_clr`; `SCN_ERR_TYPE` for values of an integer type.
+//
+// @since 0.1.0
+ScnStatus scn_pp_normalize_clr_inplace(const struct ScnContext *context, const struct ScnMatrix *matrix, int32_t of);
 
 // Regresses each gene on covariates of the cells and a constant, by least squares, and gives the residuals.
 //

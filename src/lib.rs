@@ -22,6 +22,7 @@ pub mod ffi;
 pub mod matrix;
 pub mod parallel;
 pub mod pp;
+pub mod simd;
 pub mod simulate;
 pub mod stats;
 pub mod tl;

@@ -239,6 +239,25 @@ pub(crate) unsafe fn typed_output<'a>(
     }
 }
 
+/// `typed_output` that must be there.
+///
+/// # Safety
+/// As [`typed_output`].
+pub(crate) unsafe fn required_values<'a>(
+    pointer: *mut c_void,
+    tag: i32,
+    len: i64,
+    needed: usize,
+    name: &str,
+) -> Result<ValueSliceMut<'a>> {
+    // SAFETY: as this function's own contract.
+    match unsafe { typed_output(pointer, tag, len, needed, name)? } {
+        Some(out) => Ok(out),
+        None if needed == 0 => Ok(ValueSliceMut::F64(&mut [])),
+        None => bail!(Null, "{name}: is null, must point to {needed} elements"),
+    }
+}
+
 /// # Safety
 /// `pointer` is null or valid for reads of `len` elements of the type that `tag` says, for `'a`.
 unsafe fn indices<'a>(pointer: *const c_void, tag: i32, len: i64, name: &str) -> Result<IndexSlice<'a>> {

@@ -26,6 +26,7 @@ pub mod version;
 pub use context::ScnContext;
 pub use matrix::ScnMatrix;
 pub use pp::highly_variable_genes::{ScnHighlyVariableGenesOptions, ScnHighlyVariableGenesOutputs};
+pub use pp::normalize::ScnNormalizeTotalOptions;
 pub use pp::scale::ScnScaleOptions;
 pub use simulate::ScnSimulateOptions;
 pub use stats::loess::ScnLoessOptions;

@@ -19,6 +19,7 @@ pub mod dense;
 mod density;
 pub mod groups;
 pub mod io;
+mod line_sum;
 mod lines;
 pub mod medians;
 mod owned;
@@ -32,6 +33,7 @@ mod view;
 
 pub use canonical::Canonical;
 pub use groups::Groups;
+pub use line_sum::{count_sum, line_sum};
 pub use lines::{DenseLines, Lines, SparseLines};
 pub use owned::Sparse;
 pub use types::{Index, IndexSlice, IndexType, IndexVec, Value, ValueSlice, ValueSliceMut, ValueType, ValueVec};

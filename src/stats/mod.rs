@@ -2,6 +2,7 @@
 
 pub mod exp;
 pub mod loess;
+pub mod log1p;
 pub mod multitest;
 pub mod normal;
 pub mod numpy_random;

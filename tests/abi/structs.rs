@@ -4,6 +4,7 @@ layouts! {
     ScnMatrix: struct_size storage major index_base n_obs n_vars nnz indptr indices values indptr_type index_type value_type flags stride;
     ScnHighlyVariableGenesOptions: struct_size flavor n_top_genes min_mean max_mean min_disp max_disp n_bins filter_unexpressed_genes span log_base theta clip check_values reserved;
     ScnHighlyVariableGenesOutputs: struct_size reserved n_vars highly_variable means dispersions dispersions_norm variances variances_norm residual_variances highly_variable_rank highly_variable_nbatches highly_variable_intersection mean_bin bin_edges bin_edges_len;
+    ScnNormalizeTotalOptions: struct_size exclude_highly_expressed max_fraction target_sum base;
     ScnScaleOptions: struct_size zero_center max_value;
     ScnSimulateOptions: struct_size value_type n_clusters markers_per_cluster n_batches marker_fold_change batch_sd library_size library_sd gene_sd dispersion;
     ScnLoessOptions: struct_size degree surface reserved span cell;

@@ -161,6 +161,16 @@ class ScnHighlyVariableGenesOutputs(Structure):
     ]
 
 
+class ScnNormalizeTotalOptions(Structure):
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("exclude_highly_expressed", c_int32),
+        ("max_fraction", c_double),
+        ("target_sum", c_double),
+        ("base", c_double),
+    ]
+
+
 class ScnScaleOptions(Structure):
     _fields_ = [
         ("struct_size", c_uint32),
@@ -267,9 +277,22 @@ FUNCTIONS = {
     "scn_matrix_stats": (c_int32, [c_void_p, c_void_p, c_int32, c_int64, c_void_p, c_void_p, c_void_p, c_void_p, c_void_p, c_void_p, c_int64]),
     "scn_matrix_aggregate": (c_int32, [c_void_p, c_void_p, c_int32, c_void_p, c_int64, c_int64, c_int64, c_void_p, c_void_p, c_void_p, c_void_p, c_void_p, c_void_p, c_int64]),
     "scn_matrix_medians": (c_int32, [c_void_p, c_void_p, c_int32, c_void_p, c_int64, c_int64, c_void_p, c_int64]),
+    "scn_pp_filter_cells": (c_int32, [c_void_p, c_void_p, c_double, c_double, c_double, c_double, c_void_p, c_int64, c_void_p, c_int64]),
+    "scn_pp_filter_genes": (c_int32, [c_void_p, c_void_p, c_double, c_double, c_double, c_double, c_void_p, c_int64, c_void_p, c_int64]),
     "scn_highly_variable_genes_options_init": (c_int32, [c_void_p, c_size_t]),
     "scn_highly_variable_genes_outputs_init": (c_int32, [c_void_p, c_size_t]),
     "scn_pp_highly_variable_genes": (c_int32, [c_void_p, c_void_p, c_void_p, c_int64, c_int64, c_void_p, c_int64, c_void_p, c_void_p]),
+    "scn_pp_log1p": (c_int32, [c_void_p, c_void_p, c_double, c_void_p, c_int32, c_int64]),
+    "scn_pp_log1p_inplace": (c_int32, [c_void_p, c_void_p, c_double]),
+    "scn_normalize_total_options_init": (c_int32, [c_void_p, c_size_t]),
+    "scn_pp_normalize_total": (c_int32, [c_void_p, c_void_p, c_void_p, c_void_p, c_int32, c_int64, c_void_p, c_int64, c_void_p, c_int64, c_void_p]),
+    "scn_pp_normalize_total_inplace": (c_int32, [c_void_p, c_void_p, c_void_p, c_void_p, c_int64, c_void_p, c_int64, c_void_p]),
+    "scn_pp_normalize_log1p": (c_int32, [c_void_p, c_void_p, c_void_p, c_void_p, c_int32, c_int64, c_void_p, c_int64, c_void_p, c_int64, c_void_p]),
+    "scn_pp_normalize_log1p_inplace": (c_int32, [c_void_p, c_void_p, c_void_p, c_void_p, c_int64, c_void_p, c_int64, c_void_p]),
+    "scn_pp_normalize_relative": (c_int32, [c_void_p, c_void_p, c_double, c_void_p, c_int32, c_int64]),
+    "scn_pp_normalize_relative_inplace": (c_int32, [c_void_p, c_void_p, c_double]),
+    "scn_pp_normalize_clr": (c_int32, [c_void_p, c_void_p, c_int32, c_void_p, c_int32, c_int64]),
+    "scn_pp_normalize_clr_inplace": (c_int32, [c_void_p, c_void_p, c_int32]),
     "scn_pp_regress_out": (c_int32, [c_void_p, c_void_p, c_void_p, c_int64, c_int64, c_int32, c_void_p, c_int64]),
     "scn_pp_regress_out_groups": (c_int32, [c_void_p, c_void_p, c_void_p, c_int64, c_int64, c_int32, c_void_p, c_int64]),
     "scn_scale_options_init": (c_int32, [c_void_p, c_size_t]),

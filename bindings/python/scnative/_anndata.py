@@ -71,3 +71,11 @@ def obs_groups(adata: AnnData, key: str) -> tuple[np.ndarray, list]:
     if not isinstance(column.dtype, pd.CategoricalDtype):
         column = column.astype("category")
     return column.cat.codes.to_numpy().astype(np.int32), list(column.cat.categories)
+
+
+def is_anndata(data: Any) -> bool:
+    """Whether this is an AnnData; anndata is not imported for it."""
+    import sys
+
+    anndata = sys.modules.get("anndata")
+    return anndata is not None and isinstance(data, anndata.AnnData)

@@ -1,5 +1,8 @@
 //! `scn_pp_*`: preprocessing.
 
+pub mod filter;
 pub mod highly_variable_genes;
+pub mod log1p;
+pub mod normalize;
 pub mod regress_out;
 pub mod scale;

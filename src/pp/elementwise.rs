@@ -1,0 +1,207 @@
+//! Changes of each stored value by itself: division by a number of its cell or gene, and the logarithm.
+//!
+//! What normalisation and log1p have in common: in place or into a copy, whatever the layout, in one pass.
+
+use crate::error::Result;
+use crate::matrix::{Axis, Index, IndexSlice, Matrix, Storage, Value, ValueSlice, ValueSliceMut};
+use crate::parallel::Ctx;
+use crate::simd::widest;
+use crate::stats::log1p::Log1p;
+use crate::{ensure, with_values, with_values_mut};
+use std::ops::{Div, Mul};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// The types that results of normalisation come in.
+pub trait Real: Value + Log1p + Div<Output = Self> + Mul<Output = Self> {}
+impl Real for f32 {}
+impl Real for f64 {}
+
+/// What becomes of a value `v`, in the type of the result.
+#[derive(Clone, Debug, Default)]
+pub struct Change<'a> {
+    /// Divided by the number of its cell (`Obs`) or gene (`Var`).
+    pub divide: Option<(Axis, &'a [f64])>,
+    /// Then multiplied by this.
+    pub times: Option<f64>,
+    /// Then log(1 + v).
+    pub log1p: bool,
+    /// The logarithm's base; e if there is none.
+    pub base: Option<f64>,
+}
+
+/// Changes the values of `structure` in place. Of `structure` only shape, offsets and indices are read (the indices only
+/// to divide by numbers of the minor axis; then the caller has checked that they are in range).
+pub fn change_inplace(ctx: &Ctx, structure: &Matrix, values: ValueSliceMut, change: &Change) -> Result<()> {
+    with_values_mut!(values, |values| run(ctx, structure, None, stride(structure), values, change))
+}
+
+/// The changed values of `matrix`, in the order in which it stores them; lines of a dense matrix follow each other
+/// without gaps. `out` has [`Matrix::n_stored`] elements.
+pub fn change_into(ctx: &Ctx, matrix: &Matrix, out: ValueSliceMut, change: &Change) -> Result<()> {
+    with_values_mut!(out, |out| run(ctx, matrix, Some(matrix.values()), matrix.n_minor(), out, change))
+}
+
+fn stride(matrix: &Matrix) -> usize {
+    match matrix.storage() {
+        Storage::Dense { stride, .. } => *stride,
+        Storage::Sparse { .. } => 0,
+    }
+}
+
+/// `stride` is that of `values`, if dense.
+fn run<T: Real>(
+    ctx: &Ctx,
+    matrix: &Matrix,
+    source: Option<ValueSlice>,
+    stride: usize,
+    values: &mut [T],
+    change: &Change,
+) -> Result<()> {
+    let n_minor = matrix.n_minor();
+    if let Some((axis, numbers)) = change.divide {
+        ensure!(
+            numbers.len() == matrix.n(axis),
+            Shape,
+            "divisors: has {} numbers, must have {}",
+            numbers.len(),
+            matrix.n(axis)
+        );
+    }
+    let divisors: Vec<T> =
+        change.divide.iter().flat_map(|(_, numbers)| numbers.iter().map(|&x| T::from_f64(x))).collect();
+    let by_line = change.divide.is_none_or(|(axis, _)| axis == matrix.major());
+    // Where a line begins in `values`.
+    let total = values.len();
+    let begin = |line: usize| match matrix.storage() {
+        Storage::Sparse { indptr, .. } => indptr[line] as usize,
+        Storage::Dense { .. } => (line * stride).min(total),
+    };
+    let len = |line: usize| match matrix.storage() {
+        Storage::Sparse { indptr, .. } => (indptr[line + 1] - indptr[line]) as usize,
+        Storage::Dense { .. } => n_minor,
+    };
+    let pieces = pieces(ctx, matrix);
+    let out_of_domain = AtomicBool::new(false);
+    // All checks are behind us. A stop half way would leave half of the values changed, so this pass, which is as fast
+    // as memory, has nobody to ask.
+    ctx.poll(0.0)?;
+    Ctx::new(ctx.threads()).run_split(
+        values,
+        pieces.iter().map(|piece| begin(piece.end) - begin(piece.start)),
+        || (),
+        |(), p, piece| {
+            let first = begin(pieces[p].start);
+            let mut wrong = false;
+            for line in pieces[p].clone() {
+                let at = begin(line) - first;
+                let out = &mut piece[at..at + len(line)];
+                if let Some(source) = source {
+                    convert(source, source_begin(matrix, line), out);
+                }
+                if !by_line {
+                    divide_each(matrix, line, out, &divisors);
+                }
+                let divisor = if by_line { divisors.get(line).copied() } else { None };
+                wrong |= change_line(out, divisor, change);
+            }
+            if wrong {
+                out_of_domain.store(true, Ordering::Relaxed);
+            }
+            Ok(())
+        },
+    )?;
+    if out_of_domain.into_inner() {
+        ctx.warn("log1p: some values are -1 or less, their logarithms are -inf or NaN");
+    }
+    Ok(())
+}
+
+/// Small enough for a quick stop, and for the pieces of a short call to be even.
+fn pieces(ctx: &Ctx, matrix: &Matrix) -> Vec<std::ops::Range<usize>> {
+    let pieces = (matrix.n_stored() >> 20).clamp(ctx.threads() * if ctx.threads() > 1 { 8 } else { 1 }, 1 << 16);
+    crate::parallel::balanced_ranges(matrix.n_major(), pieces, |line| matrix.stored_before(line))
+}
+
+fn source_begin(matrix: &Matrix, line: usize) -> usize {
+    match matrix.storage() {
+        Storage::Sparse { indptr, .. } => indptr[line] as usize,
+        Storage::Dense { stride, .. } => line * stride,
+    }
+}
+
+fn convert<T: Real>(source: ValueSlice, begin: usize, out: &mut [T]) {
+    with_values!(source, |values| {
+        for (to, from) in out.iter_mut().zip(&values[begin..]) {
+            *to = T::from_f64(from.to_f64());
+        }
+    })
+}
+
+fn divide_each<T: Real>(matrix: &Matrix, line: usize, out: &mut [T], divisors: &[T]) {
+    fn gather<T: Real, I: Index>(out: &mut [T], indices: &[I], base: i64, divisors: &[T]) {
+        for (value, i) in out.iter_mut().zip(indices) {
+            *value = *value / divisors[(i.to_i64() - base) as usize];
+        }
+    }
+    match matrix.storage() {
+        Storage::Sparse { indptr, indices, base, .. } => {
+            let range = indptr[line] as usize..indptr[line + 1] as usize;
+            match indices {
+                IndexSlice::I32(indices) => gather(out, &indices[range], *base, divisors),
+                IndexSlice::I64(indices) => gather(out, &indices[range], *base, divisors),
+            }
+        }
+        Storage::Dense { .. } => out.iter_mut().zip(divisors).for_each(|(value, &divisor)| *value = *value / divisor),
+    }
+}
+
+/// Whether the logarithm of one of them does not exist.
+fn change_line<T: Real>(line: &mut [T], divisor: Option<T>, change: &Change) -> bool {
+    // Each case a loop of its own, the common one (divide and log1p) in one go.
+    widest(
+        #[inline(always)]
+        || {
+            let minus_one = T::from_f64(-1.0);
+            let mut wrong = false;
+            match (divisor, change.times, change.log1p) {
+                (Some(d), None, true) => line.iter_mut().for_each(|v| {
+                    let x = *v / d;
+                    wrong |= x <= minus_one;
+                    *v = x.log1p();
+                }),
+                (divisor, times, log1p) => {
+                    if let Some(d) = divisor {
+                        line.iter_mut().for_each(|v| *v = *v / d);
+                    }
+                    if let Some(t) = times.map(T::from_f64) {
+                        line.iter_mut().for_each(|v| *v = *v * t);
+                    }
+                    if log1p {
+                        line.iter_mut().for_each(|v| {
+                            wrong |= *v <= minus_one;
+                            *v = v.log1p();
+                        });
+                    }
+                }
+            }
+            if let Some(base) = change.base.filter(|_| change.log1p) {
+                let scale = base.ln();
+                line.iter_mut().for_each(|v| *v = T::from_f64(v.to_f64() / scale));
+            }
+            wrong
+        },
+    )
+}
+
+/// log(1 + v) of a repeated element is not the sum of the parts' logarithms, so repeats cannot be left as they are.
+/// Indices are read unless the caller declared them canonical.
+pub fn no_repeats(ctx: &Ctx, matrix: &Matrix) -> Result<()> {
+    // A copy is made only of a matrix that is not sorted.
+    let canonical = matrix.canonical(ctx)?;
+    ensure!(
+        canonical.is_borrowed() || canonical.view().n_stored() == matrix.n_stored(),
+        Matrix,
+        "matrix.indices: some are repeated, whose logarithm would be wrong; sum them first (scn_matrix_sum_duplicates, scipy's sum_duplicates)"
+    );
+    Ok(())
+}
