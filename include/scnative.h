@@ -1124,6 +1124,57 @@ ScnStatus scn_pp_normalize_clr(const struct ScnContext *context,
 // @since 0.1.0
 ScnStatus scn_pp_normalize_clr_inplace(const struct ScnContext *context, const struct ScnMatrix *matrix, int32_t of);
 
+// The quality metrics of cells and genes, in one pass. Each output may be null.
+//
+// - `percent_top`: `n_percent_top` numbers of genes, each from 1 to `n_vars`, in any order.
+// - `subsets`: `n_subsets` sets of genes (mitochondrial, ribosomal, ...) as masks, `n_vars` bytes each, one after the other;
+//   a gene is in a set if its byte is not 0.
+// - `n_genes_by_counts` (`n_obs`): how many genes of each cell are not zero.
+// - `total_counts` (`n_obs`): the total of each cell.
+// - `pct_counts_in_top` (`n_percent_top` x `n_obs`, all cells for the first entry first): the percentage of its total that a
+//   cell has in so many of its highest genes. NaN for a cell of total 0.
+// - `subset_counts`, `subset_pct` (`n_subsets` x `n_obs` each): the total of each cell in each set, and its percentage of the
+//   cell's. NaN for a cell of total 0.
+// - `n_cells_by_counts`, `total_counts_of_genes`, `mean_counts`, `pct_dropout` (`n_vars` each): in how many cells each gene
+//   is not zero, its total, its mean, and the percentage of cells in which it is zero.
+//
+// The logarithms that scanpy has beside these are `scn_pp_log1p` of them.
+//
+// As `scanpy.pp.calculate_qc_metrics`, equal for counts; scanpy sums float32 matrices in float32 (by version and layout), ours
+// are summed in double in ascending order. Zeros count as values: where a cell has fewer positive values than
+// asked for, zeros and then negative values are its next highest (scanpy leaves negative ones out at times). A cell with NaN
+// has NaN totals. Memory: the results, two doubles per gene for each thread; for a matrix compressed along genes 64 MiB
+// more.
+//
+// Errors: those of a matrix' descriptor and structure; `SCN_ERR_INVALID_ARGUMENT` for a number in `percent_top` out of range;
+// `SCN_ERR_SHAPE` for a wrong length; `SCN_ERR_CANCELLED`.
+//
+// @since 0.1.0
+ScnStatus scn_pp_calculate_qc_metrics(const struct ScnContext *context,
+                                      const struct ScnMatrix *matrix,
+                                      const int64_t *percent_top,
+                                      int64_t n_percent_top,
+                                      const uint8_t *subsets,
+                                      int64_t n_subsets,
+                                      double *n_genes_by_counts,
+                                      int64_t n_genes_by_counts_len,
+                                      double *total_counts,
+                                      int64_t total_counts_len,
+                                      double *pct_counts_in_top,
+                                      int64_t pct_counts_in_top_len,
+                                      double *subset_counts,
+                                      int64_t subset_counts_len,
+                                      double *subset_pct,
+                                      int64_t subset_pct_len,
+                                      double *n_cells_by_counts,
+                                      int64_t n_cells_by_counts_len,
+                                      double *total_counts_of_genes,
+                                      int64_t total_counts_of_genes_len,
+                                      double *mean_counts,
+                                      int64_t mean_counts_len,
+                                      double *pct_dropout,
+                                      int64_t pct_dropout_len);
+
 // Regresses each gene on covariates of the cells and a constant, by least squares, and gives the residuals.
 //
 // - `covariates`: n_obs x `n_covariates` doubles, one covariate after the other, all finite.

@@ -10,5 +10,6 @@ pub mod highly_variable_genes;
 pub mod log1p;
 pub mod normalize_seurat;
 pub mod normalize_total;
+pub mod qc;
 pub mod regress_out;
 pub mod scale;

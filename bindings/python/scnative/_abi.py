@@ -293,6 +293,7 @@ FUNCTIONS = {
     "scn_pp_normalize_relative_inplace": (c_int32, [c_void_p, c_void_p, c_double]),
     "scn_pp_normalize_clr": (c_int32, [c_void_p, c_void_p, c_int32, c_void_p, c_int32, c_int64]),
     "scn_pp_normalize_clr_inplace": (c_int32, [c_void_p, c_void_p, c_int32]),
+    "scn_pp_calculate_qc_metrics": (c_int32, [c_void_p, c_void_p, c_void_p, c_int64, c_void_p, c_int64, c_void_p, c_int64, c_void_p, c_int64, c_void_p, c_int64, c_void_p, c_int64, c_void_p, c_int64, c_void_p, c_int64, c_void_p, c_int64, c_void_p, c_int64, c_void_p, c_int64]),
     "scn_pp_regress_out": (c_int32, [c_void_p, c_void_p, c_void_p, c_int64, c_int64, c_int32, c_void_p, c_int64]),
     "scn_pp_regress_out_groups": (c_int32, [c_void_p, c_void_p, c_void_p, c_int64, c_int64, c_int32, c_void_p, c_int64]),
     "scn_scale_options_init": (c_int32, [c_void_p, c_size_t]),

@@ -6,6 +6,7 @@ from .._lazy import lazy
 
 #: function -> the module here that has it. One line each, in alphabetical order.
 _MEMBERS: dict[str, str] = {
+    "calculate_qc_metrics": "_qc",
     "adjust_p": "_stats",
     "aggregate": "_reduce",
     "cell_cycle_phase": "_score_genes",

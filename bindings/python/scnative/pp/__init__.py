@@ -6,6 +6,7 @@ from .._lazy import lazy
 
 #: function -> the module here that has it. One line each, in alphabetical order.
 _MEMBERS: dict[str, str] = {
+    "calculate_qc_metrics": "_qc",
     "filter_cells": "_filter",
     "filter_genes": "_filter",
     "highly_variable_genes": "_highly_variable_genes",
