@@ -5,7 +5,7 @@ use super::shared::Shared;
 use super::{Axis, Lines, Matrix, Sparse, Value};
 use crate::error::Result;
 use crate::parallel::{Ctx, balanced_ranges};
-use crate::{ensure, with_lines};
+use crate::{ensure, with_exact_lines};
 
 /// Writes the whole matrix to `out`, whose lines along `major` follow each other. Values are rounded to the type of
 /// `out` (integers cut off at the ends of its range); repeated elements are summed before. No memory beside the output.
@@ -27,7 +27,7 @@ pub fn to_dense<T: Value>(ctx: &Ctx, matrix: &Matrix, major: Axis, out: &mut [T]
     })?;
     let along = if matrix.major() == major { (matrix.n_minor(), 1) } else { (1, matrix.n_major()) };
     let out = Shared::new(out);
-    ctx.within(0.3, 1.0, || with_lines!(matrix, |lines| write(ctx, matrix, lines, along, &out)))
+    ctx.within(0.3, 1.0, || with_exact_lines!(matrix, |lines| write(ctx, matrix, lines, along, &out)))
 }
 
 /// Writes each value to `line * line_step + position * step`.
@@ -68,7 +68,7 @@ pub(super) fn convert<V: Value, T: Value>(x: V) -> T {
 pub fn to_sparse(ctx: &Ctx, matrix: &Matrix) -> Result<Sparse> {
     let canonical = matrix.canonical(ctx)?;
     let matrix = &canonical.view();
-    with_lines!(matrix, |lines| non_zeros(ctx, matrix, lines))
+    with_exact_lines!(matrix, |lines| non_zeros(ctx, matrix, lines))
 }
 
 fn non_zeros<L: Lines>(ctx: &Ctx, matrix: &Matrix, lines: L) -> Result<Sparse> {

@@ -6,7 +6,7 @@
 use super::{Axis, Canonical, IndexSlice, IndexVec, Lines, Matrix, Sparse, Value, ValueType};
 use crate::error::{Error, ErrorKind, Result};
 use crate::parallel::Ctx;
-use crate::{bail, ensure, with_lines};
+use crate::{bail, ensure, with_exact_lines};
 use flate2::Compression;
 use flate2::read::MultiGzDecoder;
 use flate2::write::GzEncoder;
@@ -333,7 +333,7 @@ fn write(
     failed: &dyn Fn(std::io::Error) -> Error,
 ) -> Result<()> {
     let field = if matrix.values().value_type().is_float() { "real" } else { "integer" };
-    let entries = with_lines!(matrix, |lines| count(&lines));
+    let entries = with_exact_lines!(matrix, |lines| count(&lines));
     let (n_rows, n_columns) = (matrix.n(rows), matrix.n(rows.other()));
     write!(out, "%%MatrixMarket matrix coordinate {field} general\n{n_rows} {n_columns} {entries}\n")
         .map_err(failed)?;
@@ -341,7 +341,7 @@ fn write(
     for major in 0..matrix.n_major() {
         ctx.poll(major as f64 / matrix.n_major() as f64)?;
         text.clear();
-        with_lines!(matrix, |lines| print(&lines, major, rows == matrix.major(), &mut text));
+        with_exact_lines!(matrix, |lines| print(&lines, major, rows == matrix.major(), &mut text));
         out.write_all(&text).map_err(failed)?;
     }
     Ok(())

@@ -1,6 +1,7 @@
 //! How kernels read a view: one line of the major axis at a time, compiled once for each type.
 
 use super::{Index, Value};
+use std::borrow::Cow;
 use std::ops::Range;
 
 /// The lines of a matrix along its major axis. Positions within a line are those of the minor axis, 0-based.
@@ -14,8 +15,8 @@ pub trait Lines: Sync {
     fn n_major(&self) -> usize;
     fn n_minor(&self) -> usize;
 
-    /// The stored values of a line.
-    fn values(&self, major: usize) -> &[Self::V];
+    /// The stored values of a line: lent where they are of type `V`, else converted.
+    fn values(&self, major: usize) -> Cow<'_, [Self::V]>;
 
     /// The position of the `k`-th stored value of a line.
     fn minor(&self, major: usize, k: usize) -> usize;
@@ -83,6 +84,15 @@ impl<'a, V, I: Index> SparseLines<'a, V, I> {
         lo + indices[lo..hi].partition_point(|i| i.to_i64() - self.base < bound as i64)
     }
 
+    /// Which of a line's indices are in `minors`.
+    #[inline]
+    pub(super) fn locate(&self, major: usize, minors: Range<usize>) -> Range<usize> {
+        let indices = self.indices(major);
+        let start = if minors.start == 0 { 0 } else { self.below(indices, minors.start) };
+        let end = if minors.end >= self.n_minor { indices.len() } else { self.below(indices, minors.end) };
+        start..end.max(start)
+    }
+
     /// The indices of a line as they are stored: `base` is not yet subtracted.
     #[inline(always)]
     pub fn indices(&self, major: usize) -> &'a [I] {
@@ -105,8 +115,8 @@ impl<V: Value, I: Index> Lines for SparseLines<'_, V, I> {
     }
 
     #[inline(always)]
-    fn values(&self, major: usize) -> &[V] {
-        &self.values[self.range(major)]
+    fn values(&self, major: usize) -> Cow<'_, [V]> {
+        Cow::Borrowed(&self.values[self.range(major)])
     }
 
     #[inline(always)]
@@ -116,10 +126,7 @@ impl<V: Value, I: Index> Lines for SparseLines<'_, V, I> {
 
     #[inline]
     fn find(&self, major: usize, minors: Range<usize>) -> Range<usize> {
-        let indices = self.indices(major);
-        let start = if minors.start == 0 { 0 } else { self.below(indices, minors.start) };
-        let end = if minors.end >= self.n_minor { indices.len() } else { self.below(indices, minors.end) };
-        start..end.max(start)
+        self.locate(major, minors)
     }
 
     #[inline(always)]
@@ -134,7 +141,7 @@ impl<V: Value, I: Index> Lines for SparseLines<'_, V, I> {
     fn for_each_in(&self, major: usize, minors: Range<usize>, mut f: impl FnMut(usize, V)) {
         let found = self.find(major, minors);
         let indices = &self.indices(major)[found.clone()];
-        for (i, &v) in indices.iter().zip(&self.values(major)[found]) {
+        for (i, &v) in indices.iter().zip(&self.values[self.range(major)][found]) {
             f((i.to_i64() - self.base) as usize, v);
         }
     }
@@ -145,7 +152,7 @@ impl<V: Value, I: Index> Lines for SparseLines<'_, V, I> {
         if minors.start == 0 {
             self.for_each_from(major, 0, minors.end, f);
         } else if minors.end >= self.n_minor {
-            for (i, &v) in self.indices(major).iter().zip(self.values(major)).rev() {
+            for (i, &v) in self.indices(major).iter().zip(&self.values[self.range(major)]).rev() {
                 let i = (i.to_i64() - self.base) as usize;
                 if i < minors.start {
                     break;
@@ -181,6 +188,13 @@ pub struct DenseLines<'a, V> {
     pub values: &'a [V],
 }
 
+impl<'a, V> DenseLines<'a, V> {
+    #[inline(always)]
+    fn line(&self, major: usize) -> &'a [V] {
+        &self.values[major * self.stride..major * self.stride + self.n_minor]
+    }
+}
+
 impl<V: Value> Lines for DenseLines<'_, V> {
     type V = V;
     const DENSE: bool = true;
@@ -196,8 +210,8 @@ impl<V: Value> Lines for DenseLines<'_, V> {
     }
 
     #[inline(always)]
-    fn values(&self, major: usize) -> &[V] {
-        &self.values[major * self.stride..major * self.stride + self.n_minor]
+    fn values(&self, major: usize) -> Cow<'_, [V]> {
+        Cow::Borrowed(self.line(major))
     }
 
     #[inline(always)]
@@ -212,7 +226,7 @@ impl<V: Value> Lines for DenseLines<'_, V> {
 
     #[inline(always)]
     fn for_each(&self, major: usize, mut f: impl FnMut(usize, V)) {
-        for (k, &v) in self.values(major).iter().enumerate() {
+        for (k, &v) in self.line(major).iter().enumerate() {
             f(k, v);
         }
     }
@@ -220,7 +234,7 @@ impl<V: Value> Lines for DenseLines<'_, V> {
     #[inline(always)]
     fn for_each_in(&self, major: usize, minors: Range<usize>, mut f: impl FnMut(usize, V)) {
         let found = self.find(major, minors);
-        for (k, &v) in found.clone().zip(&self.values(major)[found]) {
+        for (k, &v) in found.clone().zip(&self.line(major)[found]) {
             f(k, v);
         }
     }
@@ -234,15 +248,71 @@ impl<V: Value> Lines for DenseLines<'_, V> {
 
 /// Runs the body once with the lines of the types that the matrix has: `with_lines!(matrix, |lines| kernel(lines))`.
 ///
-/// The body is compiled for each value type with each index type, and for each value type dense: keep it a call.
+/// The body is compiled for f32, for f64, and once for all integer types, which [`ConvertedLines`] gives as f64, block by
+/// block: for the kernels that compute in f64 anyway it is the same, and the library is a third of what it would be.
+/// Integers beyond 2^53 are read as the nearest f64.
 #[macro_export]
 macro_rules! with_lines {
+    ($matrix:expr, |$lines:ident| $body:expr) => {{
+        let matrix: &$crate::matrix::Matrix<'_> = $matrix;
+        let n_minor = matrix.n_minor();
+        match matrix.storage() {
+            $crate::matrix::Storage::Sparse { indptr, indices, base, values, .. } => match *indices {
+                $crate::matrix::IndexSlice::I32(indices) => {
+                    $crate::with_lines!(@values indptr, indices, *base, n_minor, *values, |$lines| $body)
+                }
+                $crate::matrix::IndexSlice::I64(indices) => {
+                    $crate::with_lines!(@values indptr, indices, *base, n_minor, *values, |$lines| $body)
+                }
+            },
+            $crate::matrix::Storage::Dense { values, stride } => {
+                let (n_major, stride) = (matrix.n_major(), *stride);
+                match *values {
+                    $crate::matrix::ValueSlice::F32(values) => {
+                        let $lines = $crate::matrix::DenseLines { n_major, n_minor, stride, values };
+                        $body
+                    }
+                    $crate::matrix::ValueSlice::F64(values) => {
+                        let $lines = $crate::matrix::DenseLines { n_major, n_minor, stride, values };
+                        $body
+                    }
+                    values => {
+                        let $lines = $crate::matrix::ConvertedDenseLines { n_major, n_minor, stride, values };
+                        $body
+                    }
+                }
+            }
+        }
+    }};
+    (@values $indptr:expr, $indices:expr, $base:expr, $n_minor:expr, $values:expr, |$lines:ident| $body:expr) => {{
+        let (indptr, indices, base, n_minor) = ($indptr, $indices, $base, $n_minor);
+        match $values {
+            $crate::matrix::ValueSlice::F32(values) => {
+                let $lines = $crate::matrix::SparseLines { n_minor, indptr, indices, base, values };
+                $body
+            }
+            $crate::matrix::ValueSlice::F64(values) => {
+                let $lines = $crate::matrix::SparseLines { n_minor, indptr, indices, base, values };
+                $body
+            }
+            values => {
+                let pattern = $crate::matrix::SparseLines { n_minor, indptr, indices, base, values: &[] };
+                let $lines = $crate::matrix::ConvertedLines { pattern, values };
+                $body
+            }
+        }
+    }};
+}
+
+/// `with_lines!` for what keeps the values' own type (a transpose, a subset): compiled for each of the ten.
+#[macro_export]
+macro_rules! with_exact_lines {
     ($matrix:expr, |$lines:ident| $body:expr) => {
         $crate::with_sparse_lines!($matrix, |$lines| $body, else |$lines| $body)
     };
 }
 
-/// `with_lines!` with another body for dense matrices, and the sparse ones as plain [`SparseLines`].
+/// `with_exact_lines!` with another body for dense matrices, and the sparse ones as plain [`SparseLines`].
 #[macro_export]
 macro_rules! with_sparse_lines {
     ($matrix:expr, |$lines:ident| $body:expr, else |$dense_lines:ident| $dense:expr) => {{

@@ -15,6 +15,7 @@ mod buffer;
 mod build;
 mod canonical;
 pub mod concat;
+mod converted;
 pub mod dense;
 mod density;
 pub mod groups;
@@ -32,6 +33,7 @@ mod validate;
 mod view;
 
 pub use canonical::Canonical;
+pub use converted::{ConvertedDenseLines, ConvertedLines};
 pub use groups::Groups;
 pub use line_sum::{count_sum, line_sum};
 pub use lines::{DenseLines, Lines, SparseLines};

@@ -12,7 +12,7 @@ use super::shared::Shared;
 use super::{Axis, Canonical, Index, Lines, Matrix, Sparse, Value};
 use crate::error::Result;
 use crate::parallel::{Ctx, balanced_ranges};
-use crate::{ensure, with_lines};
+use crate::{ensure, with_exact_lines};
 use std::ops::Range;
 
 /// The matrix compressed along its other axis, sorted. A dense matrix gives its non-zeros; zeros that a sparse one stores
@@ -80,7 +80,7 @@ impl<'a> Turn<'a> {
             let counts = Shared::new(&mut indptr[1..]);
             let ranges: Vec<_> = Density::of(&matrix, &(0..n)).cut(ctx.threads()).collect();
             let rounds = Rounds::of(&matrix, ranges.len());
-            with_lines!(&matrix, |lines| rounds.run(ctx, &mut |majors| {
+            with_exact_lines!(&matrix, |lines| rounds.run(ctx, &mut |majors| {
                 let task = |r: usize| {
                     // SAFETY: the ranges are disjoint, and each is one task of this round.
                     count(lines, majors.clone(), ranges[r].clone(), unsafe { counts.slice(ranges[r].clone()) })
@@ -125,7 +125,7 @@ impl<'a> Turn<'a> {
             self.matrix.major().other().name(),
             u32::MAX
         );
-        with_lines!(&self.matrix, |lines| if fits::<i32>(&self.matrix) {
+        with_exact_lines!(&self.matrix, |lines| if fits::<i32>(&self.matrix) {
             self.turned::<_, i32>(ctx, lines, block)
         } else {
             self.turned::<_, i64>(ctx, lines, block)

@@ -223,7 +223,7 @@ fn scale_lines<L: Lines, T: Value>(
             }
             for (line, out) in block.zip(out.chunks_exact_mut(n_other)) {
                 if L::DENSE && to == Axis::Obs {
-                    scaler.cell(line, lines.values(line), out);
+                    scaler.cell(line, &lines.values(line), out);
                     continue;
                 }
                 lines.for_each(line, |other, x| {

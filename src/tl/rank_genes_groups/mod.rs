@@ -258,7 +258,7 @@ fn whole_numbers(ctx: &Ctx, matrix: &Matrix) -> Result<bool> {
                 if !whole.load(Ordering::Relaxed) {
                     break;
                 }
-                let (ok, any) = with_lines!(matrix, |lines| survey(lines.values(major)));
+                let (ok, any) = with_lines!(matrix, |lines| survey(&lines.values(major)));
                 if !ok {
                     whole.store(false, Ordering::Relaxed);
                 }
