@@ -100,7 +100,7 @@ fn count_totals(ctx: &Ctx, matrix: &Matrix, lines: impl Lines) -> Result<Option<
         || (),
         |(), p, totals| {
             for (total, line) in totals.iter_mut().zip(pieces[p].clone()) {
-                match count_sum(lines.values(line)) {
+                match count_sum(&lines.values(line)) {
                     Some(sum) => *total = sum,
                     None => {
                         other.store(true, Ordering::Relaxed);

@@ -212,7 +212,7 @@ fn cell_rows<L: Lines>(
 /// Fills the row of a cell, and says whether its values are counts.
 fn cell_row<L: Lines>(lines: &L, cell: usize, plan: &Plan, row: &mut [f64], scratch: &mut Scratch) -> bool {
     let values = lines.values(cell);
-    let counts = count_sum(values);
+    let counts = count_sum(&values);
     let total = counts.unwrap_or_else(|| values.iter().fold(0.0, |sum, v| sum + v.to_f64()));
     row[0] = values.iter().filter(|v| v.to_f64() != 0.0).count() as f64;
     row[1] = total;
@@ -232,9 +232,9 @@ fn cell_row<L: Lines>(lines: &L, cell: usize, plan: &Plan, row: &mut [f64], scra
         if total.is_nan() {
             plan.tops.iter().for_each(|&(_, place)| row[place] = f64::NAN);
         } else if counts.is_some() {
-            scratch.top_counts(values, &plan.tops, total, row);
+            scratch.top_counts(&values, &plan.tops, total, row);
         } else {
-            scratch.top_values(values, lines.n_minor(), &plan.tops, total, row);
+            scratch.top_values(&values, lines.n_minor(), &plan.tops, total, row);
         }
     }
     counts.is_some()
