@@ -52,8 +52,6 @@ pub unsafe extern "C" fn scn_pp_log1p(
 /// `scn_pp_log1p` that replaces the matrix' own values, which must be `SCN_F32` or `SCN_F64`. Everything is checked
 /// before the first write, and from then on the call cannot be cancelled: it changes all values or none.
 ///
-/// 28 million floats take 2 threads as long as memory takes to read and write them, or nearly.
-///
 /// Errors: as `scn_pp_log1p`; `SCN_ERR_TYPE` for values of an integer type.
 ///
 /// @since 0.1.0
