@@ -11,6 +11,7 @@ const BITE: u64 = 1 << 22;
 
 /// A matrix whose lines are made one at a time, in any order: `count(line)` says how many values a line has, `fill(line,
 /// indices, values)` writes them, in ascending order. `work(line)` is about how much is to be read for the lines before.
+#[allow(clippy::type_complexity)]
 pub(super) fn build<I: Index, V: Value>(
     ctx: &Ctx,
     major: Axis,

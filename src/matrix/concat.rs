@@ -208,7 +208,7 @@ fn put_together<V: Value, I: Index>(
 
 /// The values as a slice of `V`, if they are.
 fn typed<V: Value>(values: ValueSlice<'_>) -> Option<&[V]> {
-    fn same<'a, V: Value, T: Value>(values: &'a [V]) -> Option<&'a [T]> {
+    fn same<V: Value, T: Value>(values: &[V]) -> Option<&[T]> {
         // SAFETY: each type has a tag of its own, so V is T.
         (V::TYPE == T::TYPE).then(|| unsafe { std::slice::from_raw_parts(values.as_ptr().cast(), values.len()) })
     }

@@ -211,7 +211,9 @@ fn entries<V: Value>(ctx: &Ctx, mut text: Text, header: &Header, rows: Axis) -> 
     );
     let mut add = |row: u64, column: u64, x: V| {
         let (cell, gene) = if rows == Axis::Obs { (row, column) } else { (column, row) };
-        (cells.push(cell as u32), genes.push(gene as u32), values.push(x));
+        cells.push(cell as u32);
+        genes.push(gene as u32);
+        values.push(x);
     };
     let mut seen = 0;
     loop {

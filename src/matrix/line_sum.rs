@@ -33,8 +33,8 @@ pub fn count_sum<V: Value>(values: &[V]) -> Option<f64> {
             let chunks = values.chunks_exact(8);
             let rest = chunks.remainder();
             for chunk in chunks {
-                for lane in 0..8 {
-                    add(lane, chunk[lane]);
+                for (lane, &v) in chunk.iter().enumerate() {
+                    add(lane, v);
                 }
             }
             for (lane, &v) in rest.iter().enumerate() {

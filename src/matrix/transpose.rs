@@ -85,7 +85,14 @@ impl<'a> Turn<'a> {
                     // SAFETY: the ranges are disjoint, and each is one task of this round.
                     count(lines, majors.clone(), ranges[r].clone(), unsafe { counts.slice(ranges[r].clone()) })
                 };
-                ctx.run(ranges.len(), || (), |(), r| Ok(task(r)))
+                ctx.run(
+                    ranges.len(),
+                    || (),
+                    |(), r| {
+                        task(r);
+                        Ok(())
+                    },
+                )
             }))?;
         }
         (0..n).for_each(|i| indptr[i + 1] += indptr[i]);
@@ -166,6 +173,7 @@ impl<'a> Turn<'a> {
     }
 
     /// Strip after strip, all ranges side by side.
+    #[allow(clippy::type_complexity)]
     fn scatter_all<V: Value, I: Index>(
         &self,
         ctx: &Ctx,

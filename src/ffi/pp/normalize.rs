@@ -161,9 +161,7 @@ unsafe fn inplace(
     unsafe {
         let structure = view(matrix, "matrix")?;
         beside.check(&structure)?;
-        let values = values_mut(matrix, "matrix")?;
-        let single = matches!(values, ValueSliceMut::F32(_));
-        drop(values);
+        let single = matches!(values_mut(matrix, "matrix")?, ValueSliceMut::F32(_));
         let found = normalize_total::prepare(ctx, &structure, single, &options, then)?;
         normalize_total::apply_inplace(ctx, &structure, values_mut(matrix, "matrix")?, &found, then)?;
         beside.write(&structure, &found)
@@ -344,7 +342,8 @@ unsafe fn seurat_inplace(ctx: &Ctx, matrix: *const ScnMatrix, method: Method) ->
     // SAFETY: as this function's own contract.
     unsafe {
         let structure = view(matrix, "matrix")?;
-        drop(values_mut(matrix, "matrix")?);
+        // Whether they can be written is known before anything is computed.
+        let _ = values_mut(matrix, "matrix")?;
         let divisors = normalize_seurat::prepare(ctx, &structure, method)?;
         normalize_seurat::apply_inplace(ctx, &structure, values_mut(matrix, "matrix")?, method, &divisors)
     }

@@ -15,7 +15,7 @@ pub fn order(ctx: &Ctx, scores: &[f64], n_vars: usize, n_top: usize, by_abs: boo
         return Ok(Vec::new());
     }
     ensure!(
-        scores.len() % n_vars == 0,
+        scores.len().is_multiple_of(n_vars),
         Shape,
         "scores: has {} elements, must have {n_vars} (n_vars) for each group",
         scores.len()
