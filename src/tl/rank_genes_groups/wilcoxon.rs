@@ -377,3 +377,68 @@ fn by_group(ctx: &Ctx, by_gene: &[f64], n_groups: usize, n_vars: usize, which: u
     )?;
     Ok(out)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Wanted, rank_genes_groups};
+    use super::*;
+    use crate::matrix::ValueSlice;
+    use crate::tl::rank_genes_groups::Method;
+    use proptest::prelude::*;
+
+    /// U by its definition, over all pairs.
+    fn u(group: &[f64], others: &[f64]) -> f64 {
+        let wins = |x: &f64, y: &f64| f64::from(u8::from(x > y)) + 0.5 * f64::from(u8::from(x == y));
+        group.iter().map(|x| others.iter().map(|y| wins(x, y)).sum::<f64>()).sum()
+    }
+
+    /// Values of which some have 32-bit ordinals and some have not.
+    fn values() -> impl Strategy<Value = Vec<(i32, f64)>> {
+        let value = prop::sample::select(vec![0.0, 0.0, 1.0, 2.0, -1.0, 0.1, 0.2, -0.1, 1e-300]);
+        prop::collection::vec((-1..3, value), 0..80)
+    }
+
+    proptest! {
+        #[test]
+        fn u_counts_pairs(mut cells in values(), with_reference in any::<bool>(), major in prop::sample::select(vec![Axis::Obs, Axis::Var])) {
+            cells.extend([(0, 0.0), (0, 0.3), (1, 1.0), (1, 0.0), (2, 0.1), (2, -7.0)]);
+            let (labels, values): (Vec<i32>, Vec<f64>) = cells.into_iter().unzip();
+            let n = labels.len();
+            let matrix = Matrix::dense(major, (n, 1), ValueSlice::F64(&values), if major == Axis::Obs { 1 } else { n }).unwrap();
+            let groups = Groups::new(&labels[..], 3, n, "groups").unwrap();
+            let reference = if with_reference { Reference::Group(1) } else { Reference::Rest };
+            let options = Options { method: Method::Wilcoxon, reference, ..Default::default() };
+            let wanted = Wanted { u: true, ..Default::default() };
+            let ranked = rank_genes_groups(&Ctx::new(2), &matrix, &groups, &options, &wanted).unwrap();
+            let of = |keep: &dyn Fn(i32) -> bool| -> Vec<f64> {
+                labels.iter().zip(&values).filter(|cell| keep(*cell.0)).map(|cell| *cell.1).collect()
+            };
+            for group in 0..3 {
+                if reference == Reference::Group(group) {
+                    prop_assert!(ranked.u[group].is_nan());
+                    continue;
+                }
+                let group = group as i32;
+                let others = if with_reference { of(&|label| label == 1) } else { of(&|label| label != group) };
+                prop_assert_eq!(ranked.u[group as usize], u(&of(&|label| label == group), &others));
+            }
+        }
+    }
+
+    #[test]
+    fn scores_by_hand_and_at_a_billion_cells() {
+        // n = 2, m = 3, all above: U = 6, mean 3, variance 2 * 3 * 6 / 12 = 3.
+        assert_eq!(z_score(12, 2, 3, None, false), 3.0 / 3f64.sqrt());
+        assert_eq!(z_score(0, 2, 3, None, true), -2.5 / 3f64.sqrt());
+        // All tied, and half a unit from the mean with continuity.
+        assert_eq!(z_score(6, 2, 3, Some(tie_term(5)), false), 0.0);
+        assert_eq!(z_score(7, 2, 3, None, true), 0.0);
+        // Half of 2e9 cells tied in one block: the variance is n m / 12 (N + 1 - (h^3 - h) / (N (N - 1))), N = 2 h.
+        let h = 1_000_000_000u64;
+        let excess = 40_000_000_000_000u64;
+        let z = z_score(h * h + 2 * excess, h, h, Some(tie_term(h)), false);
+        let (n, m) = (2.0 * h as f64, h as f64);
+        let variance = m * m / 12.0 * (n + 1.0 - (m * m - 1.0) / (2.0 * (n - 1.0)));
+        assert!((z / (excess as f64 / variance.sqrt()) - 1.0).abs() < 1e-14);
+    }
+}
