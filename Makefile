@@ -4,7 +4,6 @@ PYTHON ?= python3
 CARGO ?= cargo
 VENV := .venv
 PY := $(VENV)/bin/python
-RELEASE := target/release/libscnative.so
 # The wheel's library is built against a glibc of 2012, by zig as linker.
 GLIBC_TARGET := x86_64-unknown-linux-gnu
 WHEEL_LIB := target/$(GLIBC_TARGET)/release/libscnative.so
@@ -37,8 +36,8 @@ test-rust: ## Rust unit, integration and layout tests, and that the header is up
 	$(CARGO) test
 
 .PHONY: test-python
-test-python: build $(VENV)/ready ## the C ABI and the Python package, beside scanpy, scipy and scikit-misc
-	SCNATIVE_LIB="$(CURDIR)/$(RELEASE)" $(PY) -m pytest tests/python $(PYTEST)
+test-python: wheel ## the C ABI and the Python package on the wheel's library, beside scanpy, scipy and scikit-misc
+	SCNATIVE_LIB="$(CURDIR)/$(WHEEL_LIB)" $(PY) -m pytest tests/python $(PYTEST)
 
 .PHONY: wheel
 wheel: $(VENV)/ready ## one wheel for every Python and every Linux since glibc 2.17, in dist/
@@ -59,8 +58,8 @@ header: $(VENV)/ready ## include/scnative.h, and what follows from it, from src/
 	$(PY) bindings/python/generate_abi.py
 
 .PHONY: abi
-abi: header build ## record the ABI that there is now in tests/abi: for changes that are meant
-	SCN_UPDATE=1 SCNATIVE_LIB="$(CURDIR)/$(RELEASE)" $(PY) -m pytest -q tests/python/test_abi.py
+abi: header wheel ## record the ABI that there is now in tests/abi: for changes that are meant
+	SCN_UPDATE=1 SCNATIVE_LIB="$(CURDIR)/$(WHEEL_LIB)" $(PY) -m pytest -q tests/python/test_abi.py
 
 .PHONY: clean
 clean: ## remove all that was made

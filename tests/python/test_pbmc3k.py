@@ -103,7 +103,8 @@ def test_downloaded_once_and_then_cached(server, real, real_archive, tmp_path):
     parts = []
     with scn.settings.override(progress=parts.append):
         adata = scn.datasets.pbmc3k(simulate=False)
-    assert parts == sorted(parts) and parts[-1] == 1 and len(parts) > 5
+    downloading = parts[: parts.index(1) + 1]  # what comes after it is the reading of the matrix
+    assert downloading == sorted(downloading) and len(downloading) > 5
     assert adata.X.dtype == np.float32 and (adata.X != real.X).nnz == 0
     assert list(adata.obs_names) == list(real.obs_names)
     assert list(adata.var["gene_ids"]) == list(real.var["gene_ids"]) and adata.var_names.is_unique
