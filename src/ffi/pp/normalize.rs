@@ -207,16 +207,18 @@ pub unsafe extern "C" fn scn_pp_normalize_total(
     highly_expressed_len: i64,
     target_sum: *mut f64,
 ) -> ScnStatus {
-    let beside = Beside {
-        factors: size_factors,
-        factors_len: size_factors_len,
-        highly_expressed,
-        highly_expressed_len,
-        target_sum,
-    };
     // SAFETY: as this function's own contract.
     unsafe {
-        run(context, |ctx| into(ctx, matrix, settings(options, false)?, (values, values_type, values_len), &beside))
+        run(context, |ctx| {
+            let beside = Beside {
+                factors: size_factors,
+                factors_len: size_factors_len,
+                highly_expressed,
+                highly_expressed_len,
+                target_sum,
+            };
+            into(ctx, matrix, settings(options, false)?, (values, values_type, values_len), &beside)
+        })
     }
 }
 
@@ -240,15 +242,19 @@ pub unsafe extern "C" fn scn_pp_normalize_total_inplace(
     highly_expressed_len: i64,
     target_sum: *mut f64,
 ) -> ScnStatus {
-    let beside = Beside {
-        factors: size_factors,
-        factors_len: size_factors_len,
-        highly_expressed,
-        highly_expressed_len,
-        target_sum,
-    };
     // SAFETY: as this function's own contract.
-    unsafe { run(context, |ctx| inplace(ctx, matrix, settings(options, false)?, &beside)) }
+    unsafe {
+        run(context, |ctx| {
+            let beside = Beside {
+                factors: size_factors,
+                factors_len: size_factors_len,
+                highly_expressed,
+                highly_expressed_len,
+                target_sum,
+            };
+            inplace(ctx, matrix, settings(options, false)?, &beside)
+        })
+    }
 }
 
 /// `scn_pp_normalize_total` and then `scn_pp_log1p` in one pass, to the same bits.
@@ -275,16 +281,18 @@ pub unsafe extern "C" fn scn_pp_normalize_log1p(
     highly_expressed_len: i64,
     target_sum: *mut f64,
 ) -> ScnStatus {
-    let beside = Beside {
-        factors: size_factors,
-        factors_len: size_factors_len,
-        highly_expressed,
-        highly_expressed_len,
-        target_sum,
-    };
     // SAFETY: as this function's own contract.
     unsafe {
-        run(context, |ctx| into(ctx, matrix, settings(options, true)?, (values, values_type, values_len), &beside))
+        run(context, |ctx| {
+            let beside = Beside {
+                factors: size_factors,
+                factors_len: size_factors_len,
+                highly_expressed,
+                highly_expressed_len,
+                target_sum,
+            };
+            into(ctx, matrix, settings(options, true)?, (values, values_type, values_len), &beside)
+        })
     }
 }
 
@@ -307,15 +315,19 @@ pub unsafe extern "C" fn scn_pp_normalize_log1p_inplace(
     highly_expressed_len: i64,
     target_sum: *mut f64,
 ) -> ScnStatus {
-    let beside = Beside {
-        factors: size_factors,
-        factors_len: size_factors_len,
-        highly_expressed,
-        highly_expressed_len,
-        target_sum,
-    };
     // SAFETY: as this function's own contract.
-    unsafe { run(context, |ctx| inplace(ctx, matrix, settings(options, true)?, &beside)) }
+    unsafe {
+        run(context, |ctx| {
+            let beside = Beside {
+                factors: size_factors,
+                factors_len: size_factors_len,
+                highly_expressed,
+                highly_expressed_len,
+                target_sum,
+            };
+            inplace(ctx, matrix, settings(options, true)?, &beside)
+        })
+    }
 }
 
 /// # Safety
