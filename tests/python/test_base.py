@@ -190,7 +190,9 @@ def test_ctrl_c_stops_a_call_within_a_fifth_of_a_second():
         threading.Thread(target=kill).start()
         try:
             while True:
-                _lib.invoke("scn_matrix_sum_duplicates", view, sparse_handle().out)
+                handle = sparse_handle()
+                _lib.invoke("scn_matrix_sum_duplicates", view, handle.out)
+                handle.free()
         except KeyboardInterrupt:
             print(time.monotonic() - sent[0])
         """

@@ -196,6 +196,11 @@ class Handle:
     @staticmethod
     def _release(pointer: ctypes.c_void_p, free: Any) -> None:
         free(pointer)
+        pointer.value = None
+
+    def free(self) -> None:
+        """Frees the result now. In a finalizer, a KeyboardInterrupt that happens to come would be lost."""
+        self._finalizer()
 
     @property
     def out(self) -> int:

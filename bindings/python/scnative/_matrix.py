@@ -138,7 +138,7 @@ def sparse_handle() -> Handle:
 
 
 def to_scipy(handle: Handle, index_dtype: Any = None, view: str = "scn_sparse_view") -> Any:
-    """An ``ScnSparse`` result as scipy's csr_matrix or csc_matrix, copied out; indptr gets the type of indices.
+    """An ``ScnSparse`` result as scipy's csr_matrix or csc_matrix, copied out and freed; indptr gets the type of indices.
 
     ``view`` is the function that describes the handle's matrix, for handles that have one among other things.
     """
@@ -151,6 +151,7 @@ def to_scipy(handle: Handle, index_dtype: Any = None, view: str = "scn_sparse_vi
     indices = _copy_out(m.indices, m.nnz, np.dtype(DTYPES[m.index_type]))
     indptr = _copy_out(m.indptr, lines + 1, np.dtype("i8"))
     values = _copy_out(m.values, m.nnz, np.dtype(DTYPES[m.value_type]))
+    handle.free()
     if index_dtype is None:
         index_dtype = indices.dtype if m.nnz <= np.iinfo(indices.dtype).max else np.dtype("i8")
     index_dtype = np.dtype(index_dtype)
