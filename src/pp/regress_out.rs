@@ -39,15 +39,14 @@ pub fn regress_out<T: Value>(
     let basis = ctx.within(0.0, 0.1, || Basis::spanning(ctx, covariates, n_obs))?;
     let canonical = ctx.within(0.1, 0.2, || matrix.canonical(ctx))?;
     let matrix = &canonical.view();
-    let coefficients = ctx.within(0.2, 1.0, || with_lines!(matrix, |lines| project(ctx, matrix, lines, &basis)))?;
+    let coefficients = ctx.within(0.2, 0.6, || with_lines!(matrix, |lines| project(ctx, matrix, lines, &basis)))?;
     let fit = |cell: usize, gene_fits: &mut [f64]| {
         let n = gene_fits.len();
         for (k, &q) in basis.of(cell).iter().enumerate() {
             gene_fits.iter_mut().zip(&coefficients[k * n..]).for_each(|(fit, c)| *fit += q * c);
         }
     };
-    let ctx = &ctx.to_the_end();
-    with_lines!(matrix, |lines| subtract(ctx, matrix.major(), lines, fit, out))
+    ctx.within(0.6, 1.0, || with_lines!(matrix, |lines| subtract(ctx, matrix.major(), lines, fit, out)))
 }
 
 /// Subtracts from each gene its mean in the cell's category. A gene that is the same in all cells is left as it is.
@@ -68,8 +67,8 @@ pub fn regress_out_groups<T: Value>(ctx: &Ctx, matrix: &Matrix, groups: &Groups,
     let matrix = &canonical.view();
     let sums =
         |from, to, groups: &Groups, wanted| ctx.within(from, to, || aggregate(ctx, matrix, Axis::Obs, groups, wanted));
-    let mut means = sums(0.1, 0.5, groups, Wanted::default())?.means();
-    let extremes = sums(0.5, 1.0, &Groups::all(matrix.n_obs()), Wanted { extremes: true, ..Default::default() })?;
+    let mut means = sums(0.1, 0.35, groups, Wanted::default())?.means();
+    let extremes = sums(0.35, 0.6, &Groups::all(matrix.n_obs()), Wanted { extremes: true, ..Default::default() })?;
     let n_vars = matrix.n_vars();
     for gene in (0..n_vars).filter(|&gene| extremes.mins[gene] == extremes.maxs[gene]) {
         means.iter_mut().skip(gene).step_by(n_vars).for_each(|mean| *mean = 0.0);
@@ -79,8 +78,7 @@ pub fn regress_out_groups<T: Value>(ctx: &Ctx, matrix: &Matrix, groups: &Groups,
             gene_fits.copy_from_slice(&means[g * n_vars..(g + 1) * n_vars]);
         }
     };
-    let ctx = &ctx.to_the_end();
-    with_lines!(matrix, |lines| subtract(ctx, matrix.major(), lines, fit, out))
+    ctx.within(0.6, 1.0, || with_lines!(matrix, |lines| subtract(ctx, matrix.major(), lines, fit, out)))
 }
 
 fn check_out<T>(matrix: &Matrix, out: &[T]) -> Result<()> {

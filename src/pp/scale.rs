@@ -81,10 +81,9 @@ pub fn scale<T: Value>(
     }
     let canonical = ctx.within(0.0, 0.1, || matrix.canonical(ctx))?;
     let matrix = &canonical.view();
-    let moments = ctx.within(0.1, 1.0, || moments(ctx, matrix, groups))?;
+    let moments = ctx.within(0.1, 0.6, || moments(ctx, matrix, groups))?;
     let scaler = Scaler::new(options, groups, &moments, matrix.n_vars());
-    let ctx = &ctx.to_the_end();
-    with_lines!(matrix, |lines| scale_lines(ctx, matrix.major(), lines, &scaler, major, out))?;
+    ctx.within(0.6, 1.0, || with_lines!(matrix, |lines| scale_lines(ctx, matrix.major(), lines, &scaler, major, out)))?;
     Ok(moments)
 }
 

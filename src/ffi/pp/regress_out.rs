@@ -35,7 +35,7 @@ unsafe fn residuals<'a>(matrix: &Matrix, out: *mut c_void, tag: i32, len: i64) -
 /// GLM per gene, whose residuals are the same, but leaves genes that are the same in all cells as they are (ours are 0).
 ///
 /// Memory: beside the result, n_covariates + 1 doubles per cell and per gene, and a block per thread: a sparse matrix is
-/// not made dense. The call can be cancelled until it begins to write.
+/// not made dense. A call that is cancelled while it writes leaves the residuals written in part.
 ///
 /// Errors: those of the matrix; `SCN_ERR_NULL`, `SCN_ERR_SHAPE` (lengths), `SCN_ERR_TYPE` (out_type),
 /// `SCN_ERR_INVALID_ARGUMENT` (n_covariates negative), `SCN_ERR_VALUE` (a covariate that is not finite).
@@ -82,8 +82,8 @@ pub unsafe extern "C" fn scn_pp_regress_out(
 /// over the categories; its result differs by the rounding of these means to float32. A cell without a category is an
 /// error here; scanpy takes 0 for its mean.
 ///
-/// Memory: beside the result, one double per gene and category, and a block per thread. The call can be cancelled until
-/// it begins to write.
+/// Memory: beside the result, one double per gene and category, and a block per thread. A call that is
+/// cancelled while it writes leaves the residuals written in part.
 ///
 /// Errors: those of the matrix; `SCN_ERR_NULL`, `SCN_ERR_SHAPE` (lengths), `SCN_ERR_TYPE` (out_type),
 /// `SCN_ERR_INVALID_ARGUMENT` (a label out of range or -1).

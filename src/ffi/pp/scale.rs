@@ -84,7 +84,8 @@ pub unsafe extern "C" fn scn_scale_options_init(options: *mut ScnScaleOptions, s
 /// once, not twice; a gene of equal values has standard deviation 1 whatever rounding leaves of its variance; with a mask a
 /// sparse matrix that is centred becomes dense, not a sparse matrix full of values. Groups are our extension.
 ///
-/// Memory: three doubles per group and gene. The call can be cancelled until it begins to write.
+/// Memory: three doubles per group and gene. A call that is cancelled while it writes leaves the scaled matrix, and nothing
+/// else, written in part.
 ///
 /// Errors: those of the matrix; `SCN_ERR_NULL`, `SCN_ERR_STRUCT_SIZE`, `SCN_ERR_SHAPE` (lengths),
 /// `SCN_ERR_INVALID_ARGUMENT` (a group of one cell, a label out of range, a negative max_value), `SCN_ERR_TYPE`.
