@@ -1187,7 +1187,7 @@ ScnStatus scn_pp_calculate_qc_metrics(const struct ScnContext *context,
 // GLM per gene, whose residuals are the same, but leaves genes that are the same in all cells as they are (ours are 0).
 //
 // Memory: beside the result, n_covariates + 1 doubles per cell and per gene, and a block per thread: a sparse matrix is
-// not made dense. The call can be cancelled until it begins to write.
+// not made dense. A call that is cancelled while it writes leaves the residuals written in part.
 //
 // Errors: those of the matrix; `SCN_ERR_NULL`, `SCN_ERR_SHAPE` (lengths), `SCN_ERR_TYPE` (out_type),
 // `SCN_ERR_INVALID_ARGUMENT` (n_covariates negative), `SCN_ERR_VALUE` (a covariate that is not finite).
@@ -1211,8 +1211,8 @@ ScnStatus scn_pp_regress_out(const struct ScnContext *context,
 // over the categories; its result differs by the rounding of these means to float32. A cell without a category is an
 // error here; scanpy takes 0 for its mean.
 //
-// Memory: beside the result, one double per gene and category, and a block per thread. The call can be cancelled until
-// it begins to write.
+// Memory: beside the result, one double per gene and category, and a block per thread. A call that is
+// cancelled while it writes leaves the residuals written in part.
 //
 // Errors: those of the matrix; `SCN_ERR_NULL`, `SCN_ERR_SHAPE` (lengths), `SCN_ERR_TYPE` (out_type),
 // `SCN_ERR_INVALID_ARGUMENT` (a label out of range or -1).
@@ -1251,7 +1251,8 @@ ScnStatus scn_scale_options_init(struct ScnScaleOptions *options, size_t struct_
 // once, not twice; a gene of equal values has standard deviation 1 whatever rounding leaves of its variance; with a mask a
 // sparse matrix that is centred becomes dense, not a sparse matrix full of values. Groups are our extension.
 //
-// Memory: three doubles per group and gene. The call can be cancelled until it begins to write.
+// Memory: three doubles per group and gene. A call that is cancelled while it writes leaves the scaled matrix, and nothing
+// else, written in part.
 //
 // Errors: those of the matrix; `SCN_ERR_NULL`, `SCN_ERR_STRUCT_SIZE`, `SCN_ERR_SHAPE` (lengths),
 // `SCN_ERR_INVALID_ARGUMENT` (a group of one cell, a label out of range, a negative max_value), `SCN_ERR_TYPE`.
