@@ -180,6 +180,8 @@ def test_ctrl_c_stops_a_call_within_a_fifth_of_a_second():
         import scnative
         from scnative import _lib
         from scnative._matrix import View, sparse_handle
+        # Shells start background jobs with SIGINT ignored, which children inherit: ask for Python's own handler.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         view = View(big())
         _lib.library()
         sent = []
