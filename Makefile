@@ -20,10 +20,10 @@ build: ## the release library, target/release/libscnative.so
 
 .PHONY: demo
 demo: build $(VENV)/ready ## analyse real cells (DATA=file or folder of your own) and write report/index.html
-	$(PY) examples/pbmc3k.py --out report $(if $(DATA),--data "$(DATA)")
+	PYTHONPATH="$(CURDIR)/bindings/python" $(PY) examples/pbmc3k.py --out report $(if $(DATA),--data "$(DATA)")
 
 .PHONY: test
-test: lint test-rust test-python test-wheel ## everything, setting up what it needs
+test: lint test-rust test-python test-wheel test-demo ## everything, setting up what it needs
 
 .PHONY: lint
 lint: ## formatting and clippy, as the tests hold it
@@ -51,6 +51,12 @@ wheel: $(VENV)/ready ## one wheel for every Python and every Linux since glibc 2
 .PHONY: test-wheel
 test-wheel: wheel ## the wheel: its tag, what it needs, and that it works beside numpy alone
 	$(PY) tests/python/check_wheel.py dist
+
+.PHONY: test-demo
+test-demo: ## make demo as a user calls it, without the network
+	rm -rf report
+	SCNATIVE_OFFLINE=1 $(MAKE) demo
+	grep -q "</html>" report/index.html
 
 .PHONY: header
 header: $(VENV)/ready ## include/scnative.h, and what follows from it, from src/ffi
