@@ -957,7 +957,7 @@ ScnStatus scn_pp_highly_variable_genes(const struct ScnContext *context,
 // with its own offsets and indices; dense: the lines of the major axis one after the other, without gaps), of type
 // `values_type`, `SCN_F32` or `SCN_F64`, whatever the matrix has. `base` is that of the logarithm, 0 for e.
 //
-// Within 0.9 ulp of the true logarithm (1.01 below 0), the same bits on every machine. -1 gives -inf, below -1 NaN, with a warning; NaN
+// Within 0.9 ulp of the true logarithm (1.07 below 0), the same bits on every machine. -1 gives -inf, below -1 NaN, with a warning; NaN
 // and inf stay what they are.
 //
 // As `scanpy.pp.log1p`, which uses numpy's `log1p` (within 2 ulp in float32): the last bit may differ. scanpy makes float64
