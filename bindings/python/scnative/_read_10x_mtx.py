@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from . import _abi as abi
 from ._errors import ScnUnsupported, ScnValueError
-from ._lib import Handle, invoke, plain
-from ._matrix import to_scipy
 from ._need import need
 
 if TYPE_CHECKING:
@@ -70,19 +65,16 @@ def read_10x_mtx(
     ScnValueError
         The files do not belong together, or an argument is wrong.
     """
-    from .array._mtx import value_tag
+    from .array._read_10x_mtx import read_10x_mtx as read
 
     if var_names not in ("gene_symbols", "gene_ids"):
         raise ScnValueError(f"var_names: is {var_names!r}, must be 'gene_symbols' or 'gene_ids'")
     if cache:
         raise ScnUnsupported("cache: is True, must be False: there is no cache; write the result with .write_h5ad() instead")
     anndata, pd = need("anndata", "reading 10x folders"), need("pandas", "reading 10x folders")
-    folder = Handle("scn_10x_free")
-    begin = None if prefix is None else prefix.encode()
-    invoke("scn_read_10x_mtx", os.fsencode(Path(path)), begin, value_tag(dtype), folder.out)
+    folder = read(path, prefix=prefix, dtype=dtype)
 
-    ids, symbols = _names(folder, abi.SCN_10X_GENE_IDS), _names(folder, abi.SCN_10X_GENE_NAMES)
-    types = _names(folder, abi.SCN_10X_FEATURE_TYPES)
+    ids, symbols, types = folder.gene_ids, folder.gene_names, folder.feature_types
     if var_names == "gene_symbols":
         index = pd.Index(symbols, dtype=object)
         index = anndata.utils.make_index_unique(index) if make_unique else index
@@ -91,16 +83,8 @@ def read_10x_mtx(
         var = pd.DataFrame({"gene_symbols": symbols}, index=pd.Index(ids, dtype=object))
     if types:
         var["feature_types"] = types
-    obs = pd.DataFrame(index=pd.Index(_names(folder, abi.SCN_10X_BARCODES), dtype=object))
-    adata = anndata.AnnData(to_scipy(folder, view="scn_10x_view"), obs=obs, var=var)
+    obs = pd.DataFrame(index=pd.Index(folder.barcodes, dtype=object))
+    adata = anndata.AnnData(folder.counts, obs=obs, var=var)
     if gex_only and types:
         return adata[:, (var["feature_types"] == "Gene Expression").to_numpy()].copy()
     return adata
-
-
-def _names(folder: Handle, which: int) -> list[str]:
-    needed, count = ctypes.c_size_t(), ctypes.c_int64()
-    plain("scn_10x_names", folder.value, which, None, 0, ctypes.addressof(needed), ctypes.addressof(count))
-    buffer = ctypes.create_string_buffer(needed.value)
-    plain("scn_10x_names", folder.value, which, ctypes.addressof(buffer), len(buffer), None, None)
-    return buffer.value.decode().split("\n")[: count.value]

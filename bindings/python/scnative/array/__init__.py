@@ -6,9 +6,9 @@ from .._lazy import lazy
 
 #: function -> the module here that has it. One line each, in alphabetical order.
 _MEMBERS: dict[str, str] = {
-    "calculate_qc_metrics": "_qc",
     "adjust_p": "_stats",
     "aggregate": "_reduce",
+    "calculate_qc_metrics": "_qc",
     "cell_cycle_phase": "_score_genes",
     "concat": "_matrix_ops",
     "control_genes": "_score_genes",
@@ -27,6 +27,7 @@ _MEMBERS: dict[str, str] = {
     "normalize_total": "_normalize_total",
     "rank_genes_groups": "_rank_genes_groups",
     "rank_order": "_rank_genes_groups",
+    "read_10x_mtx": "_read_10x_mtx",
     "read_mtx": "_mtx",
     "regress_out": "_regress_out",
     "scale": "_scale",
@@ -38,6 +39,7 @@ _MEMBERS: dict[str, str] = {
     "sum_duplicates": "_matrix_ops",
     "to_dense": "_matrix_ops",
     "to_major": "_matrix_ops",
+    "validate": "_validate",
     "write_mtx": "_mtx",
 }
 
