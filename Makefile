@@ -9,6 +9,9 @@ GLIBC_TARGET := x86_64-unknown-linux-gnu
 WHEEL_LIB := target/$(GLIBC_TARGET)/release/libscnative.so
 HEADER := $(CARGO) run --quiet --manifest-path tests/header/Cargo.toml --target-dir target/header --
 DATA ?=
+FOLDER ?=
+LIB ?= target/release/libscnative.so
+R_LIBRARY ?= target/r-library
 
 .PHONY: help
 help: ## list the targets
@@ -23,7 +26,12 @@ demo: build $(VENV)/ready ## analyse real cells (DATA=file or folder of your own
 	PYTHONPATH="$(CURDIR)/bindings/python" $(PY) examples/pbmc3k.py --out report $(if $(DATA),--data "$(DATA)")
 
 .PHONY: test
-test: lint test-rust test-python test-wheel test-demo ## everything, setting up what it needs
+test: begin-test lint test-rust test-python test-wheel test-cpp test-r test-julia test-cross-language test-demo ## everything, setting up what it needs
+	@if [ -s target/skipped ]; then printf '\n=== NOT TESTED on this machine (see above for what it needs): ===\n' >&2; cat target/skipped >&2; fi
+
+.PHONY: begin-test
+begin-test:
+	@rm -f target/skipped
 
 .PHONY: lint
 lint: ## formatting and clippy, as the tests hold it
@@ -52,6 +60,35 @@ wheel: $(VENV)/ready ## one wheel for every Python and every Linux since glibc 2
 test-wheel: wheel ## the wheel: its tag, what it needs, and that it works beside numpy alone
 	$(PY) tests/python/check_wheel.py dist
 
+# Each language's tests run where the machine has the language, or may install it; where not, that is said, and said again at the end.
+TESTED_LIB := SCNATIVE_LIB="$(CURDIR)/$(WHEEL_LIB)"
+
+.PHONY: test-cpp
+test-cpp: wheel ## the C++ header, and programs that find the installed library by CMake and pkg-config
+	@if tests/setup/cpp.sh; then $(TESTED_LIB) $(PY) -m pytest tests/cpp tests/cmake $(PYTEST); else tests/setup/skip.sh "C++ and CMake"; fi
+
+.PHONY: r
+r: ## the R package, with the library in it, into target/r-library (R_LIBRARY=folder for another)
+	tests/setup/r-install.sh "$(LIB)" "$(R_LIBRARY)"
+
+.PHONY: test-r
+test-r: wheel ## the R package beside Seurat: R CMD check, which runs its tests and builds its vignette
+	@if tests/setup/r.sh; then $(TESTED_LIB) tests/setup/r-check.sh; else tests/setup/skip.sh R; fi
+
+.PHONY: test-julia
+test-julia: wheel ## the Julia package
+	@if julia=$$(tests/setup/julia.sh target/julia); then \
+		$(TESTED_LIB) "$$julia" --project=bindings/julia/ScNative bindings/julia/ScNative/test/runtests.jl; \
+	else tests/setup/skip.sh Julia; fi
+
+.PHONY: test-cross-language
+test-cross-language: wheel ## that all languages give the same bits, and all examples print the same
+	$(TESTED_LIB) SCN_JULIA="$$(tests/setup/julia.sh target/julia || echo julia)" $(PY) -m pytest -rs tests/cross_language $(PYTEST)
+
+.PHONY: examples
+examples: build $(VENV)/ready ## the same analysis of PBMC 3k in Python, R, Julia, C and C++ (FOLDER=a 10x folder of your own)
+	PYTHON="$(CURDIR)/$(PY)" examples/all.sh "$(FOLDER)"
+
 .PHONY: test-demo
 test-demo: ## make demo as a user calls it, without the network
 	rm -rf report
@@ -62,6 +99,9 @@ test-demo: ## make demo as a user calls it, without the network
 header: $(VENV)/ready ## include/scnative.h, and what follows from it, from src/ffi
 	$(HEADER)
 	$(PY) bindings/python/generate_abi.py
+	$(PY) bindings/r/generate_abi.py
+	$(PY) bindings/julia/generate_abi.py
+	$(PY) tests/cross_language/table.py
 
 .PHONY: abi
 abi: header wheel ## record the ABI that there is now in tests/abi: for changes that are meant

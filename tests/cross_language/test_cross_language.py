@@ -1,0 +1,162 @@
+"""Every language runs every public operation on the same input: the results are equal bit for bit, at 1, 2 and 3 threads."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
+sys.path.insert(0, str(HERE))
+import table  # noqa: E402
+
+LIBRARY = Path(os.environ.get("SCNATIVE_LIB") or ROOT / "target" / "release" / "libscnative.so").resolve()
+THREADS = (1, 2, 3)
+
+
+def run(*command: object, **more: str) -> str:
+    environment = {**os.environ, "SCNATIVE_LIB": str(LIBRARY), **more}
+    done = subprocess.run([str(c) for c in command], capture_output=True, text=True, env=environment)
+    assert done.returncode == 0, f"{' '.join(map(str, command))}\n{done.stdout}\n{done.stderr}"
+    return done.stdout
+
+
+def need(tool: str, what: str) -> str:
+    """The tool's path, or a skip that says what is not tested; a failure where everything must be."""
+    found = shutil.which(os.environ.get(f"SCN_{what.upper()}", tool))
+    if found is None:
+        (pytest.fail if os.environ.get("SCN_REQUIRE_ALL") else pytest.skip)(f"{what} is NOT TESTED: needs {tool}")
+    return found
+
+
+def compiled(language: str, folder: Path, source: Path) -> Path:
+    """A C or C++ program that asks for the library by its SONAME."""
+    lib = folder / "lib"
+    lib.mkdir(exist_ok=True)
+    for name in ("libscnative.so", "libscnative.so.0"):
+        if not (lib / name).exists():
+            (lib / name).symlink_to(LIBRARY)
+    driver, standard = {"C": ("cc", "c99"), "C++": ("c++", "c++17")}[language]
+    program = folder / f"{source.stem}{source.suffix[1:]}"
+    strict = [f"-std={standard}", "-O1", "-Wall", "-Wextra", "-Wpedantic", "-Werror", f"-I{ROOT / 'include'}"]
+    run(need(driver, language), *strict, source, f"-L{lib}", "-lscnative", "-lm", f"-Wl,-rpath,{lib}", "-o", program)
+    return program
+
+
+def command(language: str, folder: Path, source: Path) -> tuple[list[object], dict[str, str]]:
+    """How to start a program of a language: its file, and the environment that it needs."""
+    if language == "Python":
+        return [sys.executable, source], {"PYTHONPATH": str(ROOT / "bindings" / "python")}
+    if language == "R":
+        return [need("Rscript", "R"), source], {"R_LIBS": os.environ.get("SCN_R_LIBS", str(ROOT / "target" / "r-library"))}
+    if language == "Julia":
+        return [need("julia", "Julia"), f"--project={ROOT / 'bindings' / 'julia' / 'ScNative'}", source], {}
+    return [compiled(language, folder, source)], {}
+
+
+SUFFIX = {"Python": "py", "R": "R", "Julia": "jl", "C": "c", "C++": "cpp"}
+
+
+@pytest.fixture(scope="module")
+def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("inputs")
+    run(sys.executable, HERE / "inputs.py", folder, PYTHONPATH=str(ROOT / "bindings" / "python"))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def results(inputs: Path, tmp_path_factory: pytest.TempPathFactory):
+    """Runs a language's runner, once for each number of threads: {file: its bytes}."""
+    made: dict[tuple[str, int], dict[str, bytes]] = {}
+
+    def of(language: str, threads: int) -> dict[str, bytes]:
+        if (language, threads) not in made:
+            folder = tmp_path_factory.mktemp("results")
+            out = folder / "out"
+            out.mkdir()
+            start, environment = command(language, folder, HERE / f"run.{SUFFIX[language]}")
+            run(*start, inputs, out, threads, **environment)
+            made[language, threads] = {file.name.removesuffix(".bin"): file.read_bytes() for file in sorted(out.iterdir())}
+        return made[language, threads]
+
+    return of
+
+
+def operation(file: str) -> str:
+    """`pp_scale~groups.means` -> `scn_pp_scale`"""
+    return "scn_" + file.split(".")[0].split("~")[0]
+
+
+def test_every_function_of_the_header_is_run(results):
+    run_here = {operation(file) for file in results("Python", 1)}
+    unknown = {name for name in run_here - set(table.functions()) if not name.startswith("scn_error")}
+    assert not unknown, "operations that the header does not have"
+    missing = set(table.functions()) - run_here - set(table.reasons("every"))
+    assert not missing, f"neither run nor listed in reasons.toml under [every]: {sorted(missing)}"
+
+
+@pytest.mark.parametrize("language", SUFFIX)
+def test_the_number_of_threads_changes_no_bit(results, language):
+    first = results(language, 1)
+    for threads in THREADS[1:]:
+        other = results(language, threads)
+        assert first.keys() == other.keys()
+        assert [name for name in first if first[name] != other[name]] == [], f"{threads} threads"
+
+
+@pytest.mark.parametrize("language", [name for name in SUFFIX if name != "Python"])
+def test_every_language_gives_pythons_bits(results, language):
+    reference, found = results("Python", 1), results(language, 1)
+    excused = table.reasons(language)
+    missing = [name for name in reference.keys() - found.keys() if operation(name) not in excused]
+    assert not missing, f"operations that {language} lacks without a reason in reasons.toml: {sorted(missing)}"
+    assert found.keys() <= reference.keys(), "results that Python does not have"
+    assert [name for name in found if found[name] != reference[name]] == []
+
+
+def test_the_results_are_worth_comparing(results):
+    """Neither empty nor all the same: else equal bits would say little."""
+    import numpy as np
+
+    for name, content in results("Python", 1).items():
+        assert content, name
+        if name.endswith(("pvals", "scores", "out", "fitted", "distance", "squared", "log_fold_changes")):
+            assert len(np.unique(np.frombuffer(content, "<f8"))) > 3, name
+
+
+def test_the_table_of_operations_is_up_to_date():
+    assert table.DOCUMENT.read_text() == table.document(), "run `make header`"
+
+
+@pytest.mark.parametrize("language", table.LANGUAGES)
+def test_no_operation_is_missing_from_a_language_without_a_reason(language):
+    there = {**table.mentions(language), **table.through(language)}
+    excused = table.reasons(language)
+    assert [name for name in table.functions() if name not in there and name not in excused] == []
+    assert [name for name in excused if name in there] == [], "reasons for functions that are there"
+    known = {*table.functions()}
+    assert {*excused, *table.through(language)} <= known, "reasons for functions that the header does not have"
+
+
+@pytest.fixture(scope="module")
+def pbmc(tmp_path_factory: pytest.TempPathFactory, inputs: Path) -> Path:
+    """The real cells as a folder of Cell Ranger's, or, without them, simulated ones with the names of real genes."""
+    folder = tmp_path_factory.mktemp("pbmc")
+    run(sys.executable, ROOT / "examples" / "pbmc_folder.py", folder, PYTHONPATH=str(ROOT / "bindings" / "python"), SCNATIVE_OFFLINE="1")
+    return folder
+
+
+@pytest.mark.parametrize("language", [name for name in SUFFIX if name != "Python"])
+def test_the_examples_print_the_same(language, pbmc, tmp_path):
+    def printed(language: str) -> str:
+        start, environment = command(language, tmp_path, ROOT / "examples" / f"pbmc.{SUFFIX[language]}")
+        return run(*start, pbmc, **environment)
+
+    expected = printed("Python")
+    assert expected.count("AUROC") == 20
+    assert printed(language) == expected
