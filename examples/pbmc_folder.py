@@ -28,7 +28,7 @@ def real() -> tuple:
 
 
 def simulated() -> tuple:
-    drawn = scn.array.simulate_counts(1500, 4000, n_clusters=len(MARKERS), marker_fold_change=20, dtype="float64", seed=1)
+    drawn = scn.array.simulate_counts(1500, 4000, n_clusters=len(MARKERS), marker_fold_change=20, dtype="int32", seed=1)
     names = [f"GENE{i}" for i in range(4000)]
     for cluster, markers in enumerate(MARKERS):
         for gene, name in zip(np.flatnonzero(drawn.marker_of == cluster), markers):
