@@ -11,6 +11,8 @@ HEADER := $(CARGO) run --quiet --manifest-path tests/header/Cargo.toml --target-
 DATA ?=
 FOLDER ?=
 LIB ?= target/release/libscnative.so
+STATIC_LIB ?= $(LIB:.so=.a)
+PREFIX ?= /usr/local
 R_LIBRARY ?= target/r-library
 
 .PHONY: help
@@ -106,6 +108,15 @@ header: $(VENV)/ready ## include/scnative.h, and what follows from it, from src/
 .PHONY: abi
 abi: header wheel ## record the ABI that there is now in tests/abi: for changes that are meant
 	SCN_UPDATE=1 SCNATIVE_LIB="$(CURDIR)/$(WHEEL_LIB)" $(PY) -m pytest -q tests/python/test_abi.py
+
+.PHONY: install
+install: ## the library, headers, CMake and pkg-config files into PREFIX (/usr/local); also DESTDIR, LIBDIR, INCLUDEDIR, DATADIR
+	PREFIX="$(PREFIX)" DESTDIR="$(DESTDIR)" LIBDIR="$(LIBDIR)" INCLUDEDIR="$(INCLUDEDIR)" DATADIR="$(DATADIR)" \
+		LIB="$(LIB)" STATIC_LIB="$(STATIC_LIB)" cmake/install.sh
+
+.PHONY: uninstall
+uninstall: ## remove what `make install` with the same settings put there
+	PREFIX="$(PREFIX)" DESTDIR="$(DESTDIR)" LIBDIR="$(LIBDIR)" INCLUDEDIR="$(INCLUDEDIR)" DATADIR="$(DATADIR)" cmake/install.sh --uninstall
 
 .PHONY: clean
 clean: ## remove all that was made
