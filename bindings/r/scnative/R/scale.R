@@ -1,0 +1,31 @@
+#' Scale each gene to variance 1 and mean 0
+#'
+#' `(x - mean) / std`, clipped. Standard deviations have the divisor n - 1, and are 1 for genes that do not vary. NaN and
+#' infinities make their gene NaN.
+#'
+#' @inheritParams scn_normalize_total
+#' @param x A `dgCMatrix`, a `dgRMatrix`, or a matrix of doubles or integers. It is not changed.
+#' @param zero_center Whether to subtract the means, by which a sparse matrix becomes dense; `NULL` is TRUE.
+#' @param max_value Values above it become it, and with `zero_center` values below its negative become that; `NULL` is Inf.
+#' @param groups A label for each cell: each group is scaled by its own means and standard deviations, cells labelled NA
+#'   are left as they are and count for nothing. `NULL`: all cells together.
+#' @return A list: `x`, a matrix of the shape and names of `x`, sparse only if it was and `zero_center` is FALSE; `mean` and
+#'   `std`, for each gene, or genes x groups.
+#' @section Errors: `scn_error_invalid_argument` for a group of one cell or a negative `max_value`.
+#' @section Reference: scanpy's `pp.scale`; R's [scale()] of cells x genes.
+#' @examples
+#' logs <- scn_normalize_log1p(scn_simulate_counts(100, 200)$counts)
+#' scaled <- scn_scale(logs, max_value = 10)
+#' range(scaled$x)
+#' @export
+scn_scale <- function(x, zero_center = NULL, max_value = NULL, groups = NULL, cells = "columns") {
+  view <- matrix_view(x, cells)
+  options <- struct_options("ScnScaleOptions", zero_center = zero_center, max_value = max_value)
+  labels <- as_groups(groups, n_cells(view))
+  if (isS4(x) && isTRUE(options$zero_center == 0)) {
+    made <- invoke(C_scale_sparse, view, labels, options)
+    made$x <- with_values(view, made$x)
+    return(made)
+  }
+  invoke(C_scale, view, labels, options)
+}
