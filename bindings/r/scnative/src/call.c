@@ -88,7 +88,7 @@ SEXP finish(const Call *call, ScnStatus status, SEXP result) {
     return failed;
 }
 
-SEXP refuse(ScnStatus status, const char *format, ...) {
+SEXP shim_error(ScnStatus status, const char *format, ...) {
     char message[1024];
     va_list args;
     va_start(args, format);
@@ -117,7 +117,7 @@ void on_log(int32_t level, const char *message, void *user) {
 }
 
 /* The warnings that wait, which are then forgotten; NULL if there are none. */
-SEXP entry_warnings(void) {
+SEXP C_warnings(void) {
     if (n_warnings == 0 && n_dropped == 0) {
         return R_NilValue;
     }

@@ -20,7 +20,7 @@ void begin(Call *call, SEXP settings);
 SEXP finish(const Call *call, ScnStatus status, SEXP result);
 
 /* An error of this shim, in the same form. */
-SEXP refuse(ScnStatus status, const char *format, ...);
+SEXP shim_error(ScnStatus status, const char *format, ...);
 
 /* Keeps what the library warns of until R has it back and may raise warnings. */
 void on_log(int32_t level, const char *message, void *user);

@@ -56,7 +56,7 @@
 #define ARGS_5 SEXP, SEXP, SEXP, SEXP, SEXP
 #define ARGS_6 SEXP, SEXP, SEXP, SEXP, SEXP, SEXP
 
-#define DECLARE_ENTRY(name, arity) SEXP entry_##name(ARGS_##arity);
+#define DECLARE_ENTRY(name, arity) SEXP C_##name(ARGS_##arity);
 ENTRIES(DECLARE_ENTRY)
 #undef DECLARE_ENTRY
 

@@ -5,7 +5,7 @@
 #include "library.h"
 
 static const R_CallMethodDef CALLS[] = {
-#define ROW(name, arity) {#name, (DL_FUNC)&entry_##name, arity},
+#define ROW(name, arity) {#name, (DL_FUNC)&C_##name, arity},
     ENTRIES(ROW)
 #undef ROW
     {NULL, NULL, 0},

@@ -9,7 +9,7 @@
 
 static const char *utf8(SEXP text) { return Rf_translateCharUTF8(STRING_ELT(text, 0)); }
 
-SEXP entry_read_mtx(SEXP settings, SEXP path, SEXP rows) {
+SEXP C_read_mtx(SEXP settings, SEXP path, SEXP rows) {
     Call call;
     begin(&call, settings);
     SEXP held = PROTECT(hold_sparse());
@@ -20,7 +20,7 @@ SEXP entry_read_mtx(SEXP settings, SEXP path, SEXP rows) {
     return result;
 }
 
-SEXP entry_write_mtx(SEXP settings, SEXP view, SEXP path, SEXP rows) {
+SEXP C_write_mtx(SEXP settings, SEXP view, SEXP path, SEXP rows) {
     Call call;
     begin(&call, settings);
     ScnMatrix matrix = borrow(view);
@@ -48,7 +48,7 @@ static SEXP names_10x(const Scn10x *folder, int32_t which) {
     return names;
 }
 
-SEXP entry_read_10x_mtx(SEXP settings, SEXP path, SEXP prefix) {
+SEXP C_read_10x_mtx(SEXP settings, SEXP path, SEXP prefix) {
     static const char *NAMES[] = {"counts", "barcodes", "gene_ids", "gene_names", "feature_types", ""};
     Call call;
     begin(&call, settings);
@@ -74,7 +74,7 @@ SEXP entry_read_10x_mtx(SEXP settings, SEXP path, SEXP prefix) {
     return result;
 }
 
-SEXP entry_simulate_counts(SEXP settings, SEXP n_obs, SEXP n_vars, SEXP given) {
+SEXP C_simulate_counts(SEXP settings, SEXP n_obs, SEXP n_vars, SEXP given) {
     static const char *NAMES[] = {"counts", "clusters", "batches", "marker_of", ""};
     Call call;
     begin(&call, settings);

@@ -52,7 +52,7 @@ static int resolve(void *handle, char *reason, size_t capacity) {
 }
 
 /* Opens a library: its path if it is the one, or else, unnamed, why it is not. */
-SEXP entry_open(SEXP path) {
+SEXP C_open(SEXP path) {
     char reason[512];
     void *handle = dlopen(Rf_translateChar(STRING_ELT(path, 0)), RTLD_NOW | RTLD_LOCAL);
     if (!handle) {
@@ -75,7 +75,7 @@ SEXP entry_open(SEXP path) {
     return opened;
 }
 
-SEXP entry_build_info(void) {
+SEXP C_build_info(void) {
     static const char *NAMES[] = {"version", "abi_version", "cpu_features", "threads", ""};
     char features[256] = "";
     scn.scn_cpu_features(features, sizeof features, NULL);

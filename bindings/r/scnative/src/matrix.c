@@ -6,7 +6,7 @@
 #include "call.h"
 #include "vectors.h"
 
-static SEXP slot(SEXP x, const char *name) { return R_do_slot(x, Rf_install(name)); }
+static SEXP slot_of(SEXP x, const char *name) { return R_do_slot(x, Rf_install(name)); }
 
 ScnMatrix borrow(SEXP view) {
     SEXP x = VECTOR_ELT(view, VIEW_X);
@@ -18,15 +18,15 @@ ScnMatrix borrow(SEXP view) {
     const int *dim;
     if (IS_S4_OBJECT(x)) {
         by_row = R_has_slot(x, Rf_install("j"));
-        dim = INTEGER(slot(x, "Dim"));
-        SEXP p = slot(x, "p");
+        dim = INTEGER(slot_of(x, "Dim"));
+        SEXP p = slot_of(x, "p");
         matrix.storage = SCN_SPARSE;
         matrix.nnz = INTEGER(p)[XLENGTH(p) - 1];
         matrix.indptr = address(p);
         matrix.indptr_type = SCN_I32;
-        matrix.indices = address(slot(x, by_row ? "j" : "i"));
+        matrix.indices = address(slot_of(x, by_row ? "j" : "i"));
         matrix.index_type = SCN_I32;
-        matrix.values = address(slot(x, "x"));
+        matrix.values = address(slot_of(x, "x"));
         matrix.value_type = SCN_F64;
     } else {
         dim = INTEGER(Rf_getAttrib(x, R_DimSymbol));
@@ -42,9 +42,9 @@ ScnMatrix borrow(SEXP view) {
 
 SEXP dense_like(SEXP view) {
     SEXP x = VECTOR_ELT(view, VIEW_X);
-    const int *dim = INTEGER(IS_S4_OBJECT(x) ? slot(x, "Dim") : Rf_getAttrib(x, R_DimSymbol));
+    const int *dim = INTEGER(IS_S4_OBJECT(x) ? slot_of(x, "Dim") : Rf_getAttrib(x, R_DimSymbol));
     SEXP made = PROTECT(Rf_allocMatrix(REALSXP, dim[0], dim[1]));
-    SEXP names = PROTECT(IS_S4_OBJECT(x) ? slot(x, "Dimnames") : Rf_getAttrib(x, R_DimNamesSymbol));
+    SEXP names = PROTECT(IS_S4_OBJECT(x) ? slot_of(x, "Dimnames") : Rf_getAttrib(x, R_DimNamesSymbol));
     if (names != R_NilValue && (VECTOR_ELT(names, 0) != R_NilValue || VECTOR_ELT(names, 1) != R_NilValue)) {
         Rf_setAttrib(made, R_DimNamesSymbol, names);
     }
@@ -54,7 +54,7 @@ SEXP dense_like(SEXP view) {
 
 SEXP values_like(SEXP view) {
     SEXP x = VECTOR_ELT(view, VIEW_X);
-    return IS_S4_OBJECT(x) ? Rf_allocVector(REALSXP, XLENGTH(slot(x, "x"))) : dense_like(view);
+    return IS_S4_OBJECT(x) ? Rf_allocVector(REALSXP, XLENGTH(slot_of(x, "x"))) : dense_like(view);
 }
 
 static void release_sparse(SEXP pointer) {
@@ -103,7 +103,7 @@ static void copy_doubles(double *to, const void *from, int32_t type, int64_t n) 
 SEXP copy_sparse(const ScnMatrix *matrix) {
     static const char *NAMES[] = {"p", "i", "x", "n_obs", "n_vars", "major", ""};
     if (matrix->nnz > INT_MAX || matrix->n_obs > INT_MAX || matrix->n_vars > INT_MAX) {
-        return refuse(SCN_ERR_OVERFLOW,
+        return shim_error(SCN_ERR_OVERFLOW,
                       "result: is %lld x %lld with %lld elements that are not zero, R's sparse matrices hold at most %d of each",
                       (long long)matrix->n_obs, (long long)matrix->n_vars, (long long)matrix->nnz, INT_MAX);
     }

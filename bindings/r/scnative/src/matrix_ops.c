@@ -5,7 +5,7 @@
 #include "vectors.h"
 
 /* The position of the first NA of an integer matrix, from 1; 0 if there is none. */
-SEXP entry_first_na(SEXP matrix) {
+SEXP C_first_na(SEXP matrix) {
     const int *values = INTEGER(matrix);
     R_xlen_t n = XLENGTH(matrix);
     for (R_xlen_t i = 0; i < n; i++) {
@@ -16,14 +16,14 @@ SEXP entry_first_na(SEXP matrix) {
     return Rf_ScalarReal(0);
 }
 
-SEXP entry_validate(SEXP settings, SEXP view) {
+SEXP C_validate(SEXP settings, SEXP view) {
     Call call;
     begin(&call, settings);
     ScnMatrix matrix = borrow(view);
     return finish(&call, scn.scn_matrix_validate(&call.context, &matrix), R_NilValue);
 }
 
-SEXP entry_sum_duplicates(SEXP settings, SEXP view) {
+SEXP C_sum_duplicates(SEXP settings, SEXP view) {
     Call call;
     begin(&call, settings);
     ScnMatrix matrix = borrow(view);
@@ -35,7 +35,7 @@ SEXP entry_sum_duplicates(SEXP settings, SEXP view) {
     return result;
 }
 
-SEXP entry_to_major(SEXP settings, SEXP view, SEXP major) {
+SEXP C_to_major(SEXP settings, SEXP view, SEXP major) {
     Call call;
     begin(&call, settings);
     ScnMatrix matrix = borrow(view);
@@ -47,7 +47,7 @@ SEXP entry_to_major(SEXP settings, SEXP view, SEXP major) {
     return result;
 }
 
-SEXP entry_subset(SEXP settings, SEXP view, SEXP cells, SEXP genes) {
+SEXP C_subset(SEXP settings, SEXP view, SEXP cells, SEXP genes) {
     Call call;
     begin(&call, settings);
     ScnMatrix matrix = borrow(view);
@@ -60,7 +60,7 @@ SEXP entry_subset(SEXP settings, SEXP view, SEXP cells, SEXP genes) {
     return result;
 }
 
-SEXP entry_concat(SEXP settings, SEXP views, SEXP along) {
+SEXP C_concat(SEXP settings, SEXP views, SEXP along) {
     Call call;
     begin(&call, settings);
     R_xlen_t n = XLENGTH(views);
@@ -78,7 +78,7 @@ SEXP entry_concat(SEXP settings, SEXP views, SEXP along) {
     return result;
 }
 
-SEXP entry_to_dense(SEXP settings, SEXP view, SEXP transposed) {
+SEXP C_to_dense(SEXP settings, SEXP view, SEXP transposed) {
     Call call;
     begin(&call, settings);
     ScnMatrix matrix = borrow(view);
@@ -96,7 +96,7 @@ SEXP entry_to_dense(SEXP settings, SEXP view, SEXP transposed) {
 
 static const char *const STATISTICS[] = {"sum", "mean", "var", "count_nonzero", "min", "max", ""};
 
-SEXP entry_stats(SEXP settings, SEXP view, SEXP over, SEXP ddof, SEXP which) {
+SEXP C_stats(SEXP settings, SEXP view, SEXP over, SEXP ddof, SEXP which) {
     Call call;
     begin(&call, settings);
     ScnMatrix matrix = borrow(view);
@@ -114,7 +114,7 @@ SEXP entry_stats(SEXP settings, SEXP view, SEXP over, SEXP ddof, SEXP which) {
     return result;
 }
 
-SEXP entry_aggregate(SEXP settings, SEXP view, SEXP groups, SEXP over, SEXP ddof, SEXP which) {
+SEXP C_aggregate(SEXP settings, SEXP view, SEXP groups, SEXP over, SEXP ddof, SEXP which) {
     Call call;
     begin(&call, settings);
     ScnMatrix matrix = borrow(view);
@@ -135,7 +135,7 @@ SEXP entry_aggregate(SEXP settings, SEXP view, SEXP groups, SEXP over, SEXP ddof
     return result;
 }
 
-SEXP entry_median(SEXP settings, SEXP view, SEXP groups, SEXP over) {
+SEXP C_median(SEXP settings, SEXP view, SEXP groups, SEXP over) {
     Call call;
     begin(&call, settings);
     ScnMatrix matrix = borrow(view);

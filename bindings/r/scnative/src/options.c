@@ -44,7 +44,7 @@ SCN_OPTIONS(DEFINE)
         UNPROTECT(2);                                                                    \
         return made;                                                                     \
     }
-SEXP entry_defaults(SEXP struct_name) {
+SEXP C_defaults(SEXP struct_name) {
     const char *wanted = CHAR(STRING_ELT(struct_name, 0));
     SCN_OPTIONS(DEFAULTS)
     return R_NilValue;

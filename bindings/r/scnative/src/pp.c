@@ -8,7 +8,7 @@
 #include "options.h"
 #include "vectors.h"
 
-SEXP entry_log1p(SEXP settings, SEXP view, SEXP base) {
+SEXP C_log1p(SEXP settings, SEXP view, SEXP base) {
     Call call;
     begin(&call, settings);
     ScnMatrix matrix = borrow(view);
@@ -20,7 +20,7 @@ SEXP entry_log1p(SEXP settings, SEXP view, SEXP base) {
     return result;
 }
 
-SEXP entry_normalize_total(SEXP settings, SEXP view, SEXP given) {
+SEXP C_normalize_total(SEXP settings, SEXP view, SEXP given) {
     Call call;
     begin(&call, settings);
     ScnMatrix matrix = borrow(view);
@@ -33,7 +33,7 @@ SEXP entry_normalize_total(SEXP settings, SEXP view, SEXP given) {
     return result;
 }
 
-SEXP entry_normalize_log1p(SEXP settings, SEXP view, SEXP given) {
+SEXP C_normalize_log1p(SEXP settings, SEXP view, SEXP given) {
     Call call;
     begin(&call, settings);
     ScnMatrix matrix = borrow(view);
@@ -46,7 +46,7 @@ SEXP entry_normalize_log1p(SEXP settings, SEXP view, SEXP given) {
     return result;
 }
 
-SEXP entry_size_factors(SEXP settings, SEXP view, SEXP given) {
+SEXP C_size_factors(SEXP settings, SEXP view, SEXP given) {
     static const char *NAMES[] = {"size_factors", "target_sum", "highly_expressed", ""};
     Call call;
     begin(&call, settings);
@@ -66,7 +66,7 @@ SEXP entry_size_factors(SEXP settings, SEXP view, SEXP given) {
     return result;
 }
 
-SEXP entry_normalize_relative(SEXP settings, SEXP view, SEXP scale_factor) {
+SEXP C_normalize_relative(SEXP settings, SEXP view, SEXP scale_factor) {
     Call call;
     begin(&call, settings);
     ScnMatrix matrix = borrow(view);
@@ -78,7 +78,7 @@ SEXP entry_normalize_relative(SEXP settings, SEXP view, SEXP scale_factor) {
     return result;
 }
 
-SEXP entry_normalize_clr(SEXP settings, SEXP view, SEXP of) {
+SEXP C_normalize_clr(SEXP settings, SEXP view, SEXP of) {
     Call call;
     begin(&call, settings);
     ScnMatrix matrix = borrow(view);
@@ -91,7 +91,7 @@ SEXP entry_normalize_clr(SEXP settings, SEXP view, SEXP of) {
 }
 
 /* `bounds`: min_counts, min_genes or min_cells, max_counts, max_genes or max_cells; NaN for those not given. */
-SEXP entry_filter(SEXP settings, SEXP view, SEXP of, SEXP bounds) {
+SEXP C_filter(SEXP settings, SEXP view, SEXP of, SEXP bounds) {
     static const char *NAMES[] = {"keep", "number", ""};
     Call call;
     begin(&call, settings);
@@ -114,7 +114,7 @@ SEXP entry_filter(SEXP settings, SEXP view, SEXP of, SEXP bounds) {
 }
 
 /* `subsets`: a logical matrix without NA, genes x subsets. */
-SEXP entry_qc_metrics(SEXP settings, SEXP view, SEXP percent_top, SEXP subsets) {
+SEXP C_qc_metrics(SEXP settings, SEXP view, SEXP percent_top, SEXP subsets) {
     static const char *NAMES[] = {"n_genes_by_counts", "total_counts", "pct_counts_in_top", "subset_counts", "subset_pct",
                                   "n_cells_by_counts", "total_counts_of_genes", "mean_counts", "pct_dropout", ""};
     Call call;
@@ -143,7 +143,7 @@ SEXP entry_qc_metrics(SEXP settings, SEXP view, SEXP percent_top, SEXP subsets) 
 }
 
 /* `name_order`: the place of each gene's name among the sorted names, from 1, or R's NULL. */
-SEXP entry_highly_variable_genes(SEXP settings, SEXP view, SEXP batches, SEXP name_order, SEXP given) {
+SEXP C_highly_variable_genes(SEXP settings, SEXP view, SEXP batches, SEXP name_order, SEXP given) {
     static const char *NAMES[] = {"highly_variable", "means", "dispersions", "dispersions_norm", "variances", "variances_norm",
                                   "residual_variances", "highly_variable_rank", "highly_variable_nbatches",
                                   "highly_variable_intersection", "mean_bin", "bin_edges", ""};
@@ -211,7 +211,7 @@ static SEXP moments(SEXP view, Groups labels, int64_t n_vars) {
 static const char *SCALED[] = {"x", "mean", "std", ""};
 
 /* Into a dense matrix of the shape of x. */
-SEXP entry_scale(SEXP settings, SEXP view, SEXP groups, SEXP given) {
+SEXP C_scale(SEXP settings, SEXP view, SEXP groups, SEXP given) {
     Call call;
     begin(&call, settings);
     ScnMatrix matrix = borrow(view);
@@ -234,7 +234,7 @@ SEXP entry_scale(SEXP settings, SEXP view, SEXP groups, SEXP given) {
 }
 
 /* The values of a sparse matrix, without centring: a copy of them is scaled in place. */
-SEXP entry_scale_sparse(SEXP settings, SEXP view, SEXP groups, SEXP given) {
+SEXP C_scale_sparse(SEXP settings, SEXP view, SEXP groups, SEXP given) {
     Call call;
     begin(&call, settings);
     ScnMatrix matrix = borrow(view);
@@ -260,7 +260,7 @@ SEXP entry_scale_sparse(SEXP settings, SEXP view, SEXP groups, SEXP given) {
 }
 
 /* Residuals come cell after cell: a matrix of genes x cells, whichever way x lies. */
-SEXP entry_regress_out(SEXP settings, SEXP view, SEXP covariates) {
+SEXP C_regress_out(SEXP settings, SEXP view, SEXP covariates) {
     Call call;
     begin(&call, settings);
     ScnMatrix matrix = borrow(view);
@@ -273,7 +273,7 @@ SEXP entry_regress_out(SEXP settings, SEXP view, SEXP covariates) {
     return result;
 }
 
-SEXP entry_regress_out_groups(SEXP settings, SEXP view, SEXP groups) {
+SEXP C_regress_out_groups(SEXP settings, SEXP view, SEXP groups) {
     Call call;
     begin(&call, settings);
     ScnMatrix matrix = borrow(view);

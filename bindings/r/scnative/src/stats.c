@@ -4,7 +4,7 @@
 #include "options.h"
 #include "vectors.h"
 
-SEXP entry_loess(SEXP settings, SEXP x, SEXP y, SEXP weights, SEXP given, SEXP new_x) {
+SEXP C_loess(SEXP settings, SEXP x, SEXP y, SEXP weights, SEXP given, SEXP new_x) {
     Call call;
     begin(&call, settings);
     ScnLoessOptions options = options_ScnLoessOptions(given);
@@ -20,7 +20,7 @@ SEXP entry_loess(SEXP settings, SEXP x, SEXP y, SEXP weights, SEXP given, SEXP n
     return result;
 }
 
-SEXP entry_normal_p(SEXP z, SEXP logarithm) {
+SEXP C_normal_p(SEXP z, SEXP logarithm) {
     SEXP p = PROTECT(Rf_allocVector(REALSXP, XLENGTH(z)));
     ScnStatus status =
         scn.scn_stats_normal_p(address(z), XLENGTH(z), Rf_asLogical(logarithm), (double *)address(p), XLENGTH(p));
@@ -29,7 +29,7 @@ SEXP entry_normal_p(SEXP z, SEXP logarithm) {
     return result;
 }
 
-SEXP entry_student_p(SEXP t, SEXP df, SEXP logarithm) {
+SEXP C_student_p(SEXP t, SEXP df, SEXP logarithm) {
     SEXP p = PROTECT(Rf_allocVector(REALSXP, XLENGTH(t)));
     ScnStatus status = scn.scn_stats_student_p(address(t), XLENGTH(t), address(df), XLENGTH(df), Rf_asLogical(logarithm),
                                                (double *)address(p), XLENGTH(p));
@@ -38,7 +38,7 @@ SEXP entry_student_p(SEXP t, SEXP df, SEXP logarithm) {
     return result;
 }
 
-SEXP entry_adjust_p(SEXP pvals, SEXP method) {
+SEXP C_adjust_p(SEXP pvals, SEXP method) {
     SEXP adjusted = PROTECT(Rf_allocVector(REALSXP, XLENGTH(pvals)));
     ScnStatus status = scn.scn_stats_adjust_p(address(pvals), XLENGTH(pvals), Rf_asInteger(method), (double *)address(adjusted),
                                               XLENGTH(adjusted));

@@ -8,7 +8,7 @@
 static const char *const COMPARISONS[] = {"scores", "pvals",  "pvals_adj",       "log_fold_changes", "ln_pvals",           "u",
                                           "auroc",  "means", "means_reference", "fractions",        "fractions_reference", ""};
 
-SEXP entry_rank_genes_groups(SEXP settings, SEXP view, SEXP groups, SEXP given, SEXP wanted) {
+SEXP C_rank_genes_groups(SEXP settings, SEXP view, SEXP groups, SEXP given, SEXP wanted) {
     Call call;
     begin(&call, settings);
     ScnMatrix matrix = borrow(view);
@@ -40,7 +40,7 @@ SEXP entry_rank_genes_groups(SEXP settings, SEXP view, SEXP groups, SEXP given, 
     return result;
 }
 
-SEXP entry_rank_order(SEXP settings, SEXP scores, SEXP n_top, SEXP by_abs) {
+SEXP C_rank_order(SEXP settings, SEXP scores, SEXP n_top, SEXP by_abs) {
     Call call;
     begin(&call, settings);
     int64_t n_vars = Rf_nrows(scores), n_groups = Rf_ncols(scores), top = (int64_t)Rf_asReal(n_top);
@@ -51,7 +51,7 @@ SEXP entry_rank_order(SEXP settings, SEXP scores, SEXP n_top, SEXP by_abs) {
     return finish(&call, status, status == SCN_OK ? numbers_to_integer(order, n, 1) : R_NilValue);
 }
 
-SEXP entry_control_genes(SEXP settings, SEXP view, SEXP gene_list, SEXP gene_pool, SEXP given) {
+SEXP C_control_genes(SEXP settings, SEXP view, SEXP gene_list, SEXP gene_pool, SEXP given) {
     Call call;
     begin(&call, settings);
     ScnMatrix matrix = borrow(view);
@@ -63,7 +63,7 @@ SEXP entry_control_genes(SEXP settings, SEXP view, SEXP gene_list, SEXP gene_poo
     return finish(&call, status, flags_to_logical(control, (R_xlen_t)matrix.n_vars));
 }
 
-SEXP entry_score_genes(SEXP settings, SEXP view, SEXP gene_list, SEXP control) {
+SEXP C_score_genes(SEXP settings, SEXP view, SEXP gene_list, SEXP control) {
     Call call;
     begin(&call, settings);
     ScnMatrix matrix = borrow(view);
@@ -77,7 +77,7 @@ SEXP entry_score_genes(SEXP settings, SEXP view, SEXP gene_list, SEXP control) {
     return result;
 }
 
-SEXP entry_cell_cycle_phase(SEXP s_score, SEXP g2m_score) {
+SEXP C_cell_cycle_phase(SEXP s_score, SEXP g2m_score) {
     R_xlen_t n = XLENGTH(s_score);
     SEXP phase = PROTECT(Rf_allocVector(INTSXP, n));
     ScnStatus status = scn.scn_tl_cell_cycle_phase(address(s_score), address(g2m_score), n, (int32_t *)address(phase), n);
@@ -97,7 +97,7 @@ static SEXP distances(Groups labels, int64_t reference) {
     return made;
 }
 
-SEXP entry_energy_distance(SEXP settings, SEXP view, SEXP groups, SEXP reference, SEXP metric, SEXP unbiased) {
+SEXP C_energy_distance(SEXP settings, SEXP view, SEXP groups, SEXP reference, SEXP metric, SEXP unbiased) {
     Call call;
     begin(&call, settings);
     ScnMatrix matrix = borrow(view);
@@ -112,7 +112,7 @@ SEXP entry_energy_distance(SEXP settings, SEXP view, SEXP groups, SEXP reference
     return result;
 }
 
-SEXP entry_mmd(SEXP settings, SEXP view, SEXP groups, SEXP reference, SEXP gammas, SEXP unbiased) {
+SEXP C_mmd(SEXP settings, SEXP view, SEXP groups, SEXP reference, SEXP gammas, SEXP unbiased) {
     static const char *NAMES[] = {"squared", "gammas", ""};
     Call call;
     begin(&call, settings);
