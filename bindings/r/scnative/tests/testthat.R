@@ -1,0 +1,4 @@
+library(testthat)
+library(scnative)
+
+test_check("scnative")
