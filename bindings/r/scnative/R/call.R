@@ -3,9 +3,10 @@
 # Calls an entry that takes settings. `...` are its other arguments; a seed of NULL is that of the settings.
 invoke <- function(entry, ..., seed = NULL) {
   ensure_library()
+  settings <- call_settings(seed)
   watch <- new_watch(entry$name)
-  on.exit(watch$close())
-  result <- .Call(entry, call_settings(watch$report, seed), ...)
+  result <- .Call(entry, c(settings, list(watch$report)), ...)
+  watch$close(!inherits(result, "scn_failure"))
   warn()
   if (!is.null(watch$condition())) {
     stop(watch$condition())
@@ -37,11 +38,11 @@ warn <- function() {
   }
 }
 
-# What each call is given: threads, seed, progress.
-call_settings <- function(report, seed) {
+# What each call is given, beside what it reports its progress to: threads and seed.
+call_settings <- function(seed) {
   threads <- setting("scnative.threads", 0, 0, .Machine$integer.max)
   seed <- if (is.null(seed)) setting("scnative.seed", 0, 0, 2^53) else check_number(seed, "seed", 0, 2^53)
-  list(as.integer(threads), as.double(seed), report)
+  list(as.integer(threads), as.double(seed))
 }
 
 setting <- function(name, default, least, most) {

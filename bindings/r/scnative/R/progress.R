@@ -4,15 +4,15 @@
 PATIENCE <- 0.5
 
 # Watches over one call. `report` is what the C side calls about ten times a second with the part done: NULL, or a
-# function that never fails and returns TRUE to go on. `condition` is what stopped it.
+# function that never fails and returns TRUE to go on. `condition` is what stopped it; `close` is told whether the call
+# went through.
 new_watch <- function(title) {
   choice <- getOption("scnative.progress", "auto")
   if (identical(choice, "auto")) {
     choice <- interactive()
   }
-  nothing <- function() NULL
   if (isFALSE(choice)) {
-    return(list(report = NULL, condition = nothing, close = nothing))
+    return(list(report = NULL, condition = function() NULL, close = function(done) NULL))
   }
   bar <- NULL
   if (isTRUE(choice)) {
@@ -34,7 +34,7 @@ new_watch <- function(title) {
       }
     )
   }
-  list(report = report, condition = function() caught, close = if (is.null(bar)) nothing else bar$close)
+  list(report = report, condition = function() caught, close = if (is.null(bar)) function(done) NULL else bar$close)
 }
 
 # R's own bar, on stderr, drawn once the call has taken long enough.
@@ -51,8 +51,11 @@ new_bar <- function(title) {
     }
     utils::setTxtProgressBar(bar, done)
   }
-  close_bar <- function() {
+  close_bar <- function(done) {
     if (!is.null(bar)) {
+      if (done) {
+        utils::setTxtProgressBar(bar, 1)
+      }
       close(bar)
     }
   }

@@ -13,7 +13,7 @@ typedef struct Call {
     int stopped;     /* `report` did not return TRUE */
 } Call;
 
-/* Sets up a call; `settings` is made by R's call_settings(). */
+/* Sets up a call; `settings` is list(threads, seed, report), made by R's invoke(). */
 void begin(Call *call, SEXP settings);
 
 /* The result of a call, or what R's invoke() raises as a condition. `call` may be null. */

@@ -79,6 +79,9 @@ SEXP take_sparse(SEXP pointer, ScnSparse *sparse) {
 }
 
 static void copy_doubles(double *to, const void *from, int32_t type, int64_t n) {
+    if (type == SCN_F64 && n > 0) {
+        memcpy(to, from, (size_t)n * sizeof *to);
+    }
     switch (type) {
 #define CASE(tag, kind)                                \
     case tag:                                          \
@@ -87,7 +90,6 @@ static void copy_doubles(double *to, const void *from, int32_t type, int64_t n) 
         }                                              \
         break;
         CASE(SCN_F32, float)
-        CASE(SCN_F64, double)
         CASE(SCN_I8, int8_t)
         CASE(SCN_U8, uint8_t)
         CASE(SCN_I16, int16_t)
@@ -119,8 +121,12 @@ SEXP copy_sparse(const ScnMatrix *matrix) {
     for (R_xlen_t k = 0; k <= lines; k++) {
         p[k] = (int)((const int64_t *)matrix->indptr)[k];
     }
-    for (R_xlen_t k = 0; k < nnz; k++) {
-        i[k] = matrix->index_type == SCN_I32 ? ((const int32_t *)matrix->indices)[k] : (int)((const int64_t *)matrix->indices)[k];
+    if (matrix->index_type == SCN_I32 && nnz > 0) {
+        memcpy(i, matrix->indices, (size_t)nnz * sizeof *i);
+    } else {
+        for (R_xlen_t k = 0; k < nnz; k++) {
+            i[k] = (int)((const int64_t *)matrix->indices)[k];
+        }
     }
     copy_doubles(REAL(VECTOR_ELT(parts, 2)), matrix->values, matrix->value_type, nnz);
     UNPROTECT(1);

@@ -38,3 +38,22 @@ test_that("calls do not leak", {
   # One result of each of the 150 calls would be more.
   expect_lt(grown, 75 * as.numeric(object.size(x)))
 })
+
+test_that("no layout of a matrix is copied", {
+  # The most that R allocated at a time while this ran, in bytes, over what there was before.
+  most <- function(code) {
+    before <- gc(reset = TRUE)[, 1]
+    force(code)
+    sum((gc()[, 5] - before) * c(56, 8))
+  }
+  set.seed(3)
+  x <- matrix(rpois(1e6, 1), 1000)
+  for (given in layouts(as(x + 0, "CsparseMatrix"))) {
+    scn_stats(given$x, which = "sum", cells = given$cells)
+    bytes <- most(scn_stats(given$x, which = "sum", cells = given$cells))
+    expect_lt(bytes, as.numeric(object.size(given$x)) / 4, label = class(given$x)[1])
+  }
+  sparse <- as(x + 0, "CsparseMatrix")
+  # log1p's result shares the indices: its values alone are new.
+  expect_lt(most(made <- scn_log1p(sparse)), 1.2 * 8 * length(sparse@x))
+})

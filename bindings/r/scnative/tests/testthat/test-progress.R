@@ -40,3 +40,25 @@ test_that("TRUE draws R's own bar on stderr, and FALSE nothing", {
   expect_match(drawn, "[0-9]+%")
   expect_identical(length(fresh_r(c("options(scnative.progress = FALSE)", code))), 0L)
 })
+
+test_that("a jump out of it, over the library, becomes an interrupt of the call", {
+  jumping <- function(done) invokeRestart("elsewhere")
+  begun <- Sys.time()
+  out <- tryCatch(
+    withRestarts(with_options(long_call(60000), scnative.progress = jumping), elsewhere = function() "over the library"),
+    interrupt = function(e) "interrupt", error = function(e) "error"
+  )
+  expect_false(identical(out, "over the library"))
+  expect_lt(as.numeric(Sys.time() - begun, units = "secs"), 3)
+  expect_identical(scn_stats(matrix(1:4, 2))$sum, c(4, 6))
+})
+
+test_that("a bar that is drawn ends at 100% where the call went through", {
+  bar <- scnative:::new_bar("title")
+  drawn <- capture.output(type = "message", {
+    environment(bar$draw)$begun <- environment(bar$draw)$begun - 1
+    bar$draw(0.3)
+    bar$close(TRUE)
+  })
+  expect_match(paste(drawn, collapse = "\n"), "title.*30%.*100%")
+})
