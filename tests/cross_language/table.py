@@ -44,6 +44,17 @@ def through(language: str) -> dict[str, str]:
     return _told().get(language, {}).get("through", {})
 
 
+def source(file: Path) -> str:
+    """A source without its comments and docstrings: what is mentioned in them is not called."""
+    text = file.read_text()
+    if file.suffix in (".py", ".jl"):
+        text = re.sub(r'""".*?"""', "", text, flags=re.S)
+    if file.suffix in (".c", ".hpp"):
+        text = re.sub(r"/\*.*?\*/", "", text, flags=re.S)
+        return re.sub(r"//.*$", "", text, flags=re.M)
+    return re.sub(r"^ *#.*$", "", text, flags=re.M)
+
+
 def blocks(text: str, begins: str) -> list[tuple[str, str]]:
     """The functions of a source as (name, text from there to the next one)."""
     found = list(re.finditer(begins, text, flags=re.M))
@@ -66,29 +77,30 @@ def mentions(language: str) -> dict[str, list[str]]:
                 continue
             folder = file.parent.name
             prefix = "" if folder == "scnative" else f"{folder}."
-            for function, body in blocks(file.read_text(), r"^(?:def|class) (\w+)"):
+            for function, body in blocks(source(file), r"^(?:def|class) (\w+)"):
                 for name in CALL.findall(body):
                     note(name, f"{prefix}{function}")
     elif language == "Julia":
         for file in sorted((BINDINGS / "julia" / "ScNative" / "src").rglob("*.jl")):
             if file.name == "abi.jl":
                 continue
-            for function, body in blocks(file.read_text(), r"^(?:@inline )?(?:function (?:Base\.)?([\w!]+)|(?:Base\.)?([\w!]+)\(.*\)(?: where .*)? *=(?!=))"):
+            for function, body in blocks(source(file), r"^(?:@inline )?(?:function (?:Base\.)?([\w!]+)|(?:Base\.)?([\w!]+)\(.*\)(?: where .*)? *=(?!=))"):
                 for name in CALL.findall(body):
                     note(name, function)
     elif language == "R":
         shim = {}  # the function of the C shim -> those of the library that it calls
         for file in sorted((BINDINGS / "r" / "scnative" / "src").glob("*.c")):
-            for function, body in blocks(file.read_text(), r"^(?:static )?(?:SEXP|void|int|double|const char \*)\s*\*?(\w+)\("):
+            for function, body in blocks(source(file), r"^(?:static )?(?:SEXP|void|int|double|const char \*)\s*\*?(\w+)\("):
                 shim.setdefault(function, set()).update(CALL.findall(body))
         for file in sorted((BINDINGS / "r" / "scnative" / "R").glob("*.R")):
-            for function, body in blocks(file.read_text(), r"^`?([\w.]+)`? <- function"):
+            for function, body in blocks(source(file), r"^`?([\w.]+)`? <- function"):
                 for word in set(re.findall(r"\b\w+\b", body)):
                     for name in shim.get(word, shim.get(word.removeprefix("C_"), ())):
                         note(name, function)
     else:
-        text = (ROOT / "include" / "scnative.hpp").read_text()
-        for function, body in blocks(text, r"^ *(?:template <.*> *)?(?:(?:inline|explicit|static|constexpr|\[\[nodiscard\]\]) +)*[\w:<>,&*() ]*?\b(~?\w+)\([^;]*\)[^;{}]*\{"):
+        text = source(ROOT / "include" / "scnative.hpp")
+        text = re.sub(r"^namespace detail \{.*?^\}.*?$", lambda inner: re.sub(r"^(?=\S)", "\t", inner[0], flags=re.M), text, flags=re.M | re.S)
+        for function, body in blocks(text, r"^(?:class|struct) (\w+)|^(?!template|//|#|\}|namespace|using)\S.*?\b(\w+)\("):
             for name in CALL.findall(body):
                 note(name, function)
     return found
