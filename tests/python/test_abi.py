@@ -80,6 +80,17 @@ def test_what_is_made_from_the_header_is_up_to_date():
         assert path.read_text() == content, f"{path}: run `make header`"
 
 
+@pytest.mark.parametrize("language", ["r", "julia"])
+def test_the_tables_of_the_other_bindings_are_the_headers(language):
+    """Julia's declarations are made from the header; R's are the header itself, and a list of its functions and structs."""
+    run(sys.executable, ROOT / "bindings" / language / "generate_abi.py", "--check")
+
+
+def test_the_header_defines_nothing_that_is_not_its_own():
+    names = re.findall(r"^#define (\w+)", HEADER.read_text(), flags=re.M)
+    assert [name for name in names if not name.startswith(("SCN_", "SCNATIVE_"))] == []
+
+
 def c_layout(folder) -> str:
     lines = []
     for name, struct in TYPES.structs.items():

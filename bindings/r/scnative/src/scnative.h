@@ -173,15 +173,6 @@
 // Third number of the library's version.
 #define SCN_VERSION_PATCH 0
 
-#define CELL 1
-
-#define GENE 2
-
-#define MARKERS 3
-
-// Batch `b` has domain `BATCH + b`, so it stays last.
-#define BATCH 4
-
 // A folder that Cell Ranger wrote, in memory. Shared use of a const handle is safe; free it once, with `scn_10x_free`.
 typedef struct Scn10x Scn10x;
 
