@@ -3,7 +3,7 @@
 #' Which cells, or which genes, have enough counts
 #'
 #' Nothing is removed: subset by `keep`. Totals are sums of doubles; a value counts as expressed if it is positive; a number
-#' that is NaN does not pass.
+#' that is NaN does not pass. Memory: the result.
 #'
 #' @inheritParams scn_normalize_total
 #' @param min_counts,max_counts Bounds of the total of each cell (or gene), inclusive. Exactly one of the four bounds is

@@ -22,7 +22,7 @@ FLAVOR_COLUMNS <- list(
 #' `"seurat"` and `"cell_ranger"` judge the dispersion (variance over mean) within bins of genes by mean, and want
 #' log-normalised values. The others want counts: `"seurat_v3"` is the variance standardised by a loess curve (Seurat's
 #' `vst`), `"seurat_v3_paper"` the same with batches combined as the paper has it, `"pearson_residuals"` the variance of
-#' analytic Pearson residuals.
+#' analytic Pearson residuals. Memory: a few doubles for each gene and batch, and one row of them for each thread.
 #'
 #' @inheritParams scn_normalize_total
 #' @param x Log-normalised values or counts, see there: a `dgCMatrix`, a `dgRMatrix`, or a matrix of doubles or integers.

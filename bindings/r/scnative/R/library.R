@@ -16,7 +16,9 @@ library_file <- function() if (Sys.info()[["sysname"]] == "Darwin") "libscnative
 library_candidates <- function() {
   chosen <- Sys.getenv("SCNATIVE_LIB")
   if (nzchar(chosen)) {
-    return(c(SCNATIVE_LIB = path.expand(chosen)))
+    # Without a slash the system's loader would look for it elsewhere.
+    chosen <- path.expand(chosen)
+    return(c(SCNATIVE_LIB = if (grepl("/", chosen, fixed = TRUE)) chosen else file.path(".", chosen)))
   }
   file <- library_file()
   package <- getNamespaceInfo(topenv(), "path")

@@ -2,7 +2,8 @@ SURFACES <- list(interpolate = abi$SCN_LOESS_INTERPOLATE, direct = abi$SCN_LOESS
 
 #' Local regression
 #'
-#' Cleveland's loess with one predictor and family gaussian, as [stats::loess()] runs it, several times faster.
+#' Cleveland's loess with one predictor and family gaussian, as [stats::loess()] runs it. Memory: a few doubles for each
+#' point.
 #'
 #' @param x,y The points, in any order, all finite.
 #' @param weights Case weights, not negative; `NULL` for 1 each.

@@ -2,7 +2,7 @@
 
 #' Check a matrix in full
 #'
-#' Shape, offsets, indices in range, and that all values are finite.
+#' Shape, offsets, indices in range, and that all values are finite, in one parallel read. No memory.
 #'
 #' @inheritParams scn_scale
 #' @return `x`, invisibly.
@@ -19,11 +19,13 @@ scn_validate <- function(x, cells = "columns") {
 #' Compress a matrix along its cells or its genes
 #'
 #' Runs in parallel; every number of threads gives the same bits. A dense matrix gives its non-zeros; zeros that are stored
-#' stay.
+#' stay. Memory: the result twice, once on its way into R.
 #'
 #' @inheritParams scn_scale
 #' @param major `"cells"` or `"genes"`: what the result is compressed along.
 #' @return A sparse matrix of the shape and names of `x`: a `dgCMatrix` if `major` is what its columns are, else a `dgRMatrix`.
+#' @section Errors: `scn_error_matrix` for a broken matrix.
+#' @section Reference: `as(x, "CsparseMatrix")` and `as(x, "RsparseMatrix")` of the Matrix package.
 #' @examples
 #' counts <- scn_simulate_counts(10, 120)$counts
 #' class(scn_to_major(counts, "genes"))
@@ -37,7 +39,7 @@ scn_to_major <- function(x, major = "cells", cells = "columns") {
 #' Sort the indices of a sparse matrix and sum what is stored twice
 #'
 #' In a copy, in parallel. A valid `dgCMatrix` is sorted and has no duplicates; matrices that were put together slot by slot
-#' may not be.
+#' may not be. Memory: the result three times.
 #'
 #' @inheritParams scn_scale
 #' @param x A `dgCMatrix` or `dgRMatrix`.
@@ -54,7 +56,7 @@ scn_sum_duplicates <- function(x, cells = "columns") {
 
 #' Take some cells and some genes of a matrix
 #'
-#' As `x[genes, cells]`, in parallel.
+#' As `x[genes, cells]`, in parallel. Memory: the result twice and 16 bytes for each line of the other axis.
 #'
 #' @inheritParams scn_scale
 #' @param obs,vars Cells and genes: names, numbers from 1 in the order wanted (they may repeat), or a logical mask. `NULL`
@@ -83,7 +85,8 @@ scn_subset <- function(x, obs = NULL, vars = NULL, cells = "columns") {
 
 #' Put matrices one after the other
 #'
-#' As [cbind()] or [rbind()], in parallel.
+#' As [cbind()] or [rbind()], in parallel. Memory: the result twice, and copies of matrices that are dense or compressed along the
+#' other axis.
 #'
 #' @inheritParams scn_scale
 #' @param matrices A list of matrices, which may differ in class. On the other axis they must be equally long. Dense ones
@@ -121,6 +124,7 @@ scn_concat <- function(matrices, along = "cells", cells = "columns") {
 #'
 #' @inheritParams scn_scale
 #' @return A base matrix of doubles of the shape and names of `x`.
+#' @section Errors: `scn_error_matrix` for a broken matrix.
 #' @examples
 #' scn_to_dense(scn_simulate_counts(4, 120)$counts)[1:3, ]
 #' @export

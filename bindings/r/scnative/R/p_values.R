@@ -34,6 +34,8 @@ scn_student_p <- function(t, df, logarithm = FALSE) {
 
 #' Correct p-values for the number of tests
 #'
+#' Memory: 16 bytes for each test beside the result.
+#'
 #' @param pvals p-values of one family of tests. A NaN or NA gives NaN and counts as no test.
 #' @param method `"benjamini-hochberg"` (also `"BH"`, `"fdr"`), `"benjamini-yekutieli"` (`"BY"`) or `"bonferroni"`.
 #' @return Corrected p-values, at most 1, in the shape of `pvals`.

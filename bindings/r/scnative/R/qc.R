@@ -1,6 +1,7 @@
 #' Quality metrics of cells and genes
 #'
-#' Totals, numbers of genes, percentages in the highest genes and in sets of genes, in one pass over the values.
+#' Totals, numbers of genes, percentages in the highest genes and in sets of genes, in one pass over the values. Memory: the
+#' results and two doubles for each gene and thread; 64 MiB more if the matrix is compressed along genes.
 #'
 #' @inheritParams scn_normalize_total
 #' @param percent_top Numbers of genes, each from 1 to the number of genes.

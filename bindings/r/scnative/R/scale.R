@@ -1,7 +1,7 @@
 #' Scale each gene to variance 1 and mean 0
 #'
 #' `(x - mean) / std`, clipped. Standard deviations have the divisor n - 1, and are 1 for genes that do not vary. NaN and
-#' infinities make their gene NaN.
+#' infinities make their gene NaN. Memory: beside the result three doubles for each group and gene.
 #'
 #' @inheritParams scn_normalize_total
 #' @param x A `dgCMatrix`, a `dgRMatrix`, or a matrix of doubles or integers. It is not changed.
@@ -12,7 +12,7 @@
 #' @return A list: `x`, a matrix of the shape and names of `x`, sparse only if it was and `zero_center` is FALSE; `mean` and
 #'   `std`, for each gene, or genes x groups.
 #' @section Errors: `scn_error_invalid_argument` for a group of one cell or a negative `max_value`.
-#' @section Reference: scanpy's `pp.scale`; R's [scale()] of cells x genes.
+#' @section Reference: scanpy's `pp.scale`; R's [scale()] of cells x genes, which gives NaN for a gene that does not vary.
 #' @examples
 #' logs <- scn_normalize_log1p(scn_simulate_counts(100, 200)$counts)
 #' scaled <- scn_scale(logs, max_value = 10)

@@ -12,6 +12,9 @@
 #' @section Groups:
 #' A factor, whose levels name the results, or anything that [as.factor()] takes. NA is a cell in no group.
 #'
+#' @section Genes:
+#' By name, by number from 1, or as a logical mask. A name that several genes have is the first of them.
+#'
 #' @section Defaults:
 #' An argument whose default is `NULL` leaves the choice to the library; its documentation says what that is, and
 #' [scn_defaults()] asks the library.

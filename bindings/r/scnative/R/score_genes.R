@@ -4,7 +4,7 @@
 #'
 #' Chooses genes of like expression, as Tirosh et al. 2016 do: the genes of the pool are ranked by their mean over all
 #' cells and divided into bins; from each bin that holds a gene of the set `ctrl_size` genes are drawn; genes of the set are
-#' left out.
+#' left out. Memory: three doubles for each gene.
 #'
 #' @inheritParams scn_scale
 #' @param gene_list The genes of the set: names, numbers from 1, or a logical mask.
@@ -38,7 +38,8 @@ scn_control_genes <- function(x, gene_list, gene_pool = NULL, ctrl_as_ref = NULL
 
 #' Score cells by a gene set
 #'
-#' For each cell its mean over the genes of the set less its mean over the control genes. NaN values are left out of both.
+#' For each cell its mean over the genes of the set less its mean over the control genes. NaN values are left out of both. Nothing is
+#' subset or made dense on the way. Memory: the scores.
 #'
 #' @inheritParams scn_control_genes
 #' @param gene_list,control The genes of the set, and the control genes (see [scn_control_genes()]): names, numbers from 1,

@@ -2,7 +2,8 @@
 #'
 #' A cell of cluster c and batch b with library size L has negative binomial counts of mean `L * share` and variance
 #' `mean + dispersion * mean^2`. A gene's share is its base expression, times `marker_fold_change` if it marks c, times its
-#' effect in b, divided by the sum of that over all genes.
+#' effect in b, divided by the sum of that over all genes. Memory: twice the result, and a double for each gene,
+#' cluster and batch.
 #'
 #' @param n_obs,n_vars Numbers of cells and genes.
 #' @param n_clusters Clusters; `NULL` is 5. Cells take turns.
@@ -19,6 +20,7 @@
 #' @return A list: `counts`, a `dgCMatrix` of genes x cells; `clusters` and `batches`, factors with a label for each cell;
 #'   `marker_of`, for each gene the cluster that it marks, or NA.
 #' @section Errors: `scn_error_invalid_argument` for an option out of range.
+#' @section Reference: the model is Splatter's (Zappia et al. 2017) without dropout and paths.
 #' @examples
 #' simulated <- scn_simulate_counts(100, 200, n_clusters = 3, seed = 1)
 #' table(simulated$clusters)

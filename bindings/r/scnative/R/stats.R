@@ -5,7 +5,8 @@ STATISTICS <- c("sum", "mean", "var", "count_nonzero", "min", "max")
 #' Statistics of each gene or each cell
 #'
 #' Sums, means, variances, numbers of values that are not zero, smallest and largest values. Sums are of doubles in one
-#' order whatever the layout; variances do not suffer from cancellation; NaN propagates into all.
+#' order whatever the layout; variances do not suffer from cancellation; NaN propagates into all. Memory: the results and a
+#' row of accumulators for each thread.
 #'
 #' @inheritParams scn_scale
 #' @param over What is summed over: `"cells"` gives a result for each gene, `"genes"` one for each cell.
@@ -30,7 +31,7 @@ scn_stats <- function(x, over = "cells", ddof = 0, which = c("sum", "mean", "var
 #' Statistics of each group of cells
 #'
 #' [scn_stats()] of the cells of each group, for each gene; or with `over = "genes"` of the genes of each group, for each
-#' cell.
+#' cell. Memory: the results and a row of accumulators for each thread.
 #'
 #' @inheritParams scn_stats
 #' @param groups A label for each cell (or gene), NA for none.
@@ -55,12 +56,13 @@ scn_aggregate <- function(x, groups, over = "cells", ddof = 1, which = c("sum", 
 #' Medians of each gene or each cell
 #'
 #' Zeros count, stored or not. Where two values are in the middle, their mean. NaN where a value is NaN, and of a group of
-#' none.
+#' none. Memory: the result twice, and up to 256 MB of the matrix transposed if it is compressed along the other axis.
 #'
 #' @inheritParams scn_aggregate
 #' @param groups A label for each cell (or gene), NA for none; `NULL` takes all as one.
 #' @return A vector with a value for each gene (or cell); with groups a matrix of genes (or cells) x groups.
 #' @section Errors: `scn_error_shape` for groups of another length.
+#' @section Reference: [stats::median()].
 #' @examples
 #' scn_median(matrix(c(1, 2, 3, 4, 5, 9), 2))
 #' @export
