@@ -11,13 +11,29 @@ use crate::{bail, ensure, with_lines, with_values_mut};
 pub struct ScaleOptions {
     /// Whether to subtract the means, which makes a sparse matrix dense.
     pub zero_center: bool,
-    /// Values above it become it; with `zero_center` values below its negative become that.
+    /// Values above it become it; with `zero_center` and `clip_below` values below its negative become that.
     pub max_value: Option<f64>,
+    /// What values are divided by.
+    pub divisor: Divisor,
+    /// Whether `max_value` bounds centred values from below, too; in Seurat it does not.
+    pub clip_below: bool,
+}
+
+/// What a gene's values are divided by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Divisor {
+    /// Nothing: they are centred, and cut off, only.
+    One,
+    /// The standard deviation, whether they are centred or not.
+    StandardDeviation,
+    /// The square root of their sum of squares over n - 1, as R's `scale` and Seurat divide what they do not centre; of
+    /// centred values that is the standard deviation.
+    RootMeanSquare,
 }
 
 impl Default for ScaleOptions {
     fn default() -> Self {
-        Self { zero_center: true, max_value: None }
+        Self { zero_center: true, max_value: None, divisor: Divisor::StandardDeviation, clip_below: true }
     }
 }
 
@@ -25,12 +41,12 @@ impl Default for ScaleOptions {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Moments {
     pub means: Vec<f64>,
-    /// Standard deviations with `ddof` 1; 1 for genes that do not vary.
+    /// What the values were divided by: standard deviations with `ddof` 1 unless the options say else; 1 in place of 0.
     pub stds: Vec<f64>,
 }
 
-/// The means and standard deviations that [`scale`] uses.
-pub fn moments(ctx: &Ctx, matrix: &Matrix, groups: &Groups) -> Result<Moments> {
+/// The means and divisors that [`scale`] uses.
+fn moments(ctx: &Ctx, matrix: &Matrix, groups: &Groups, options: &ScaleOptions) -> Result<Moments> {
     for g in 0..groups.n_groups() {
         ensure!(
             groups.size(g) != 1,
@@ -41,6 +57,17 @@ pub fn moments(ctx: &Ctx, matrix: &Matrix, groups: &Groups) -> Result<Moments> {
     let wanted = Wanted { ddof: Some(1.0), ..Default::default() };
     let made = ctx.within(0.0, 0.8, || aggregate(ctx, matrix, Axis::Obs, groups, wanted))?;
     let mut means = made.means();
+    match options.divisor {
+        Divisor::One => return Ok(Moments { stds: vec![1.0; means.len()], means }),
+        Divisor::RootMeanSquare if !options.zero_center => {
+            let divisor = |(i, square): (usize, &f64)| match groups.size(i / made.n) {
+                0 => f64::NAN,
+                n => Some((square / (n as f64 - 1.0)).sqrt()).filter(|&rms| rms != 0.0).unwrap_or(1.0),
+            };
+            return Ok(Moments { means, stds: made.square_sums.iter().enumerate().map(divisor).collect() });
+        }
+        Divisor::StandardDeviation | Divisor::RootMeanSquare => {}
+    }
     let mut stds: Vec<f64> = made.variances.iter().map(|variance| variance.sqrt()).collect();
     settle_constants(ctx, matrix, groups, &mut means, &mut stds)?;
     Ok(Moments { means, stds })
@@ -81,7 +108,7 @@ pub fn scale<T: Value>(
     }
     let canonical = ctx.within(0.0, 0.1, || matrix.canonical(ctx))?;
     let matrix = &canonical.view();
-    let moments = ctx.within(0.1, 0.6, || moments(ctx, matrix, groups))?;
+    let moments = ctx.within(0.1, 0.6, || moments(ctx, matrix, groups, options))?;
     let scaler = Scaler::new(options, groups, &moments, matrix.n_vars());
     ctx.within(0.6, 1.0, || with_lines!(matrix, |lines| scale_lines(ctx, matrix.major(), lines, &scaler, major, out)))?;
     Ok(moments)
@@ -112,7 +139,7 @@ pub fn scale_inplace<'v>(
             Matrix,
             "matrix.indices: repeat within a line, which max_value cannot be applied to; sum the duplicates first"
         );
-        ctx.within(0.1, 1.0, || moments(ctx, &view, groups))?
+        ctx.within(0.1, 1.0, || moments(ctx, &view, groups, options))?
     };
     let scaler = Scaler::new(options, groups, &moments, matrix.n_vars());
     scale_values(&ctx.to_the_end(), matrix, &scaler, values()?)?;
@@ -147,7 +174,7 @@ impl<'a> Scaler<'a> {
             centers: if options.zero_center { moments.means.clone() } else { vec![0.0; moments.means.len()] },
             stds: &moments.stds,
             n_vars,
-            lowest: if options.zero_center { -highest } else { f64::NEG_INFINITY },
+            lowest: if options.zero_center && options.clip_below { -highest } else { f64::NEG_INFINITY },
             highest,
         }
     }
@@ -365,9 +392,30 @@ mod tests {
     #[test]
     fn clipping_is_on_both_sides_only_if_centred() {
         let values = [-4.0, 0.0, 4.0];
-        let clip = |zero_center| ScaleOptions { zero_center, max_value: Some(0.5) };
+        let clip = |zero_center| ScaleOptions { zero_center, max_value: Some(0.5), ..Default::default() };
         assert_eq!(scaled(&values, &Groups::all(3), &clip(true)).0, [-0.5, 0.0, 0.5]);
         assert_eq!(scaled(&values, &Groups::all(3), &clip(false)).0, [-1.0, 0.0, 0.5]);
+        let above = ScaleOptions { clip_below: false, ..clip(true) };
+        assert_eq!(scaled(&values, &Groups::all(3), &above).0, [-1.0, 0.0, 0.5]);
+    }
+
+    #[test]
+    fn divisors() {
+        let values = [1.0, 2.0, 2.0, 0.0, 0.0, 0.0];
+        let by = |zero_center, divisor| {
+            let options = ScaleOptions { zero_center, divisor, ..Default::default() };
+            let matrix = Matrix::dense(Axis::Var, (3, 2), ValueSlice::F64(&values), 3).unwrap();
+            let mut out = vec![0.0; 6];
+            let moments = scale(&Ctx::new(2), &matrix, &Groups::all(3), &options, Axis::Var, &mut out).unwrap();
+            (out, moments.stds)
+        };
+        let rms = 4.5f64.sqrt();
+        let divided = [1.0, 2.0, 2.0, 0.0, 0.0, 0.0].map(|x| x / rms);
+        assert_eq!(by(false, Divisor::RootMeanSquare), (divided.to_vec(), vec![rms, 1.0]));
+        assert_eq!(by(true, Divisor::RootMeanSquare), by(true, Divisor::StandardDeviation));
+        assert_eq!(by(false, Divisor::One), (values.to_vec(), vec![1.0, 1.0]));
+        let centred = values.map(|x| if x == 0.0 { 0.0 } else { x - 5.0 / 3.0 });
+        assert_eq!(by(true, Divisor::One).0, centred);
     }
 
     #[test]

@@ -8,7 +8,7 @@
 //!
 //! Where the references part: near-singular local fits (many equal x) go on with a pseudoinverse and a warning in R, and
 //! are an error in scikit-misc; here they are R's warning. `n * span` just below a whole number is cut off in
-//! scikit-misc and, up to 1e-5, rounded up in newer R; here it is cut off.
+//! scikit-misc and, up to 1e-5, rounded up in R; [`LoessOptions::slack`] says which.
 
 use crate::error::Result;
 use crate::parallel::Ctx;
@@ -24,7 +24,7 @@ pub enum Surface {
     Direct,
 }
 
-/// How to smooth. The defaults are R's.
+/// How to smooth. The defaults are R's, but for `slack`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct LoessOptions {
     /// The part of the points that a local fit takes, above 0. Above 1, all points with a wider kernel.
@@ -34,11 +34,16 @@ pub struct LoessOptions {
     pub surface: Surface,
     /// A cell is cut while it holds more than `n * span * cell` points.
     pub cell: f64,
+    /// Added to `n * span` before that is cut off to a whole number of points: 0 in scikit-misc, [`R_SLACK`] in R.
+    pub slack: f64,
 }
+
+/// What R adds to `n * span`, so that a product meant to be whole is not cut off one below it.
+pub const R_SLACK: f64 = 1e-5;
 
 impl Default for LoessOptions {
     fn default() -> Self {
-        Self { span: 0.75, degree: 2, surface: Surface::Interpolate, cell: 0.2 }
+        Self { span: 0.75, degree: 2, surface: Surface::Interpolate, cell: 0.2, slack: 0.0 }
     }
 }
 
@@ -173,13 +178,14 @@ struct Scratch {
 
 impl Points {
     fn new(x: &[f64], y: &[f64], weights: Option<&[f64]>, options: &LoessOptions) -> Result<Self> {
-        let LoessOptions { span, degree, cell, .. } = *options;
+        let LoessOptions { span, degree, cell, slack, .. } = *options;
         let n = x.len();
         ensure!(n > 0, Shape, "x: is empty, must have at least {} points", degree + 2);
         ensure!(y.len() == n, Shape, "y: has {} values, must have {n}, as x has", y.len());
         ensure!(span > 0.0 && span.is_finite(), InvalidArgument, "span: is {span}, must be positive and finite");
         ensure!(cell > 0.0 && cell.is_finite(), InvalidArgument, "cell: is {cell}, must be positive and finite");
         ensure!(degree <= 2, InvalidArgument, "degree: is {degree}, must be 0, 1 or 2");
+        ensure!((0.0..1.0).contains(&slack), InvalidArgument, "slack: is {slack}, must be from 0 to below 1");
         for (values, name) in [(x, "x"), (y, "y")] {
             if let Some(i) = values.iter().position(|v| !v.is_finite()) {
                 bail!(Value, "{name}[{i}]: is {}, must be finite", values[i]);
@@ -191,7 +197,7 @@ impl Points {
                 bail!(Value, "weights[{i}]: is {}, must be finite and not negative", weights[i]);
             }
         }
-        let nearest = n.min((n as f64 * span).floor() as usize);
+        let nearest = n.min((n as f64 * span + slack).floor() as usize);
         let terms = degree as usize + 1;
         ensure!(
             terms < nearest,

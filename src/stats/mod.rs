@@ -3,6 +3,7 @@
 pub mod exp;
 pub mod loess;
 pub mod log1p;
+pub mod mann_whitney;
 pub mod multitest;
 pub mod normal;
 pub mod numpy_random;

@@ -44,6 +44,11 @@ SCN_HVG_CELL_RANGER = 1
 SCN_HVG_SEURAT_V3 = 2
 SCN_HVG_SEURAT_V3_PAPER = 3
 SCN_HVG_PEARSON_RESIDUALS = 4
+SCN_HVG_VST = 5
+SCN_HVG_MEAN_VAR_PLOT = 6
+SCN_HVG_DISPERSION = 7
+SCN_HVG_BINS_EQUAL_WIDTH = 0
+SCN_HVG_BINS_EQUAL_FREQUENCY = 1
 SCN_CORR_BENJAMINI_HOCHBERG = 0
 SCN_CORR_BENJAMINI_YEKUTIELI = 1
 SCN_CORR_BONFERRONI = 2
@@ -60,6 +65,8 @@ SCN_FOLD_CHANGE_SCANPY_V1 = 0
 SCN_FOLD_CHANGE_SCANPY_V2 = 1
 SCN_FOLD_CHANGE_SEURAT_V4 = 2
 SCN_FOLD_CHANGE_SEURAT_V5 = 3
+SCN_FOLD_CHANGE_SEURAT_V4_MEANS = 4
+SCN_FOLD_CHANGE_DIFFERENCE = 5
 SCN_PHASE_G1 = 0
 SCN_PHASE_S = 1
 SCN_PHASE_G2M = 2
@@ -136,7 +143,9 @@ class ScnHighlyVariableGenesOptions(Structure):
         ("theta", c_double),
         ("clip", c_double),
         ("check_values", c_int32),
-        ("reserved", c_uint32),
+        ("binning", c_int32),
+        ("variances_expected", c_void_p),
+        ("variances_expected_len", c_int64),
     ]
 
 
@@ -158,6 +167,7 @@ class ScnHighlyVariableGenesOutputs(Structure):
         ("mean_bin", c_void_p),
         ("bin_edges", c_void_p),
         ("bin_edges_len", c_int64),
+        ("variances_expected", c_void_p),
     ]
 
 
@@ -176,6 +186,10 @@ class ScnScaleOptions(Structure):
         ("struct_size", c_uint32),
         ("zero_center", c_int32),
         ("max_value", c_double),
+        ("divide", c_int32),
+        ("root_mean_square", c_int32),
+        ("clip_below", c_int32),
+        ("reserved", c_uint32),
     ]
 
 
@@ -203,6 +217,7 @@ class ScnLoessOptions(Structure):
         ("reserved", c_uint32),
         ("span", c_double),
         ("cell", c_double),
+        ("slack", c_double),
     ]
 
 
@@ -218,6 +233,9 @@ class ScnRankGenesGroupsOptions(Structure):
         ("log1p_base", c_double),
         ("pseudocount", c_double),
         ("fold_change_base", c_double),
+        ("exact", c_int32),
+        ("positive_fractions", c_int32),
+        ("min_cells", c_int64),
     ]
 
 

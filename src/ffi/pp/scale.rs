@@ -8,7 +8,7 @@ use crate::ffi::matrix::{ScnMatrix, axis, output, product, typed_output, values_
 use crate::ffi::options::{self, Sized32};
 use crate::ffi::status::{ScnStatus, guard};
 use crate::matrix::ValueSliceMut;
-use crate::pp::scale::{self, Moments, ScaleOptions};
+use crate::pp::scale::{self, Divisor, Moments, ScaleOptions};
 use crate::{bail, with_values_mut};
 use libc::c_void;
 use safer_ffi::derive_ReprC;
@@ -22,8 +22,18 @@ pub struct ScnScaleOptions {
     pub struct_size: u32,
     /// 1 (default) to subtract each gene's mean, 0 to leave zeros zero.
     pub zero_center: i32,
-    /// Values above it become it, and with `zero_center` values below its negative become that; default infinity.
+    /// Values above it become it, and with `zero_center` and `clip_below` values below its negative become that; default
+    /// infinity.
     pub max_value: f64,
+    /// 1 (default) to divide by the standard deviations, 0 to divide by nothing.
+    pub divide: i32,
+    /// 1 to divide what is not centred by sqrt(sum of squares / (n - 1)), as R's `scale` and Seurat do; 0 (default) by the
+    /// standard deviation, as scanpy does.
+    pub root_mean_square: i32,
+    /// 1 (default) if `max_value` bounds centred values from below, too; 0 from above only, as in Seurat.
+    pub clip_below: i32,
+    /// Must be 0.
+    pub reserved: u32,
 }
 
 // SAFETY: repr(C), struct_size first, numbers only, no padding.
@@ -36,20 +46,34 @@ unsafe impl Sized32 for ScnScaleOptions {
             struct_size: size_of::<Self>() as u32,
             zero_center: i32::from(d.zero_center),
             max_value: d.max_value.unwrap_or(f64::INFINITY),
+            divide: 1,
+            root_mean_square: 0,
+            clip_below: i32::from(d.clip_below),
+            reserved: 0,
         }
     }
 }
 
 impl ScnScaleOptions {
     fn checked(&self) -> Result<ScaleOptions> {
-        ensure!(
-            matches!(self.zero_center, 0 | 1),
-            InvalidArgument,
-            "options.zero_center: is {}, must be 0 or 1",
-            self.zero_center
-        );
-        let max_value = (self.max_value != f64::INFINITY).then_some(self.max_value);
-        Ok(ScaleOptions { zero_center: self.zero_center == 1, max_value })
+        for (value, name) in [
+            (self.zero_center, "zero_center"),
+            (self.divide, "divide"),
+            (self.root_mean_square, "root_mean_square"),
+            (self.clip_below, "clip_below"),
+        ] {
+            ensure!(matches!(value, 0 | 1), InvalidArgument, "options.{name}: is {value}, must be 0 or 1");
+        }
+        Ok(ScaleOptions {
+            zero_center: self.zero_center == 1,
+            max_value: (self.max_value != f64::INFINITY).then_some(self.max_value),
+            divisor: match (self.divide, self.root_mean_square) {
+                (0, _) => Divisor::One,
+                (_, 1) => Divisor::RootMeanSquare,
+                _ => Divisor::StandardDeviation,
+            },
+            clip_below: self.clip_below == 1,
+        })
     }
 }
 
@@ -73,8 +97,8 @@ pub unsafe extern "C" fn scn_scale_options_init(options: *mut ScnScaleOptions, s
 ///   deviations; cells labelled -1 count for nothing and are copied as they are. Null with `groups_len` 0 and `n_groups`
 ///   1: all cells together.
 /// - `options`: null for the defaults.
-/// - `means`, `stds`: `n_groups` x n_vars (row-major) means and standard deviations (divisor n - 1; 1 for a gene that does
-///   not vary), NaN for a group without cells; or null.
+/// - `means`, `stds`: `n_groups` x n_vars (row-major) means, and what values were divided by: standard deviations (divisor
+///   n - 1) unless the options say else, 1 in place of 0; NaN for a group without cells; or null.
 /// - `out`: n_obs * n_vars values of type `out_type` (`SCN_F32` or `SCN_F64`); its lines along `out_major` (`SCN_OBS` or
 ///   `SCN_VAR`) follow each other. It must not overlap the matrix.
 ///
@@ -83,6 +107,10 @@ pub unsafe extern "C" fn scn_scale_options_init(options: *mut ScnScaleOptions, s
 /// Reference: scanpy's `pp.scale` (with `mask_obs` as groups 0 and -1). Where we differ: float32 results are rounded
 /// once, not twice; a gene of equal values has standard deviation 1 whatever rounding leaves of its variance; with a mask a
 /// sparse matrix that is centred becomes dense, not a sparse matrix full of values. Groups are our extension.
+///
+/// With `root_mean_square` 1 and `clip_below` 0 this is Seurat's ScaleData: `zero_center` is its do.center, `divide` its
+/// do.scale, groups are its split.by. Where we differ: a gene of equal values is 0 when centred, whatever rounding leaves of
+/// its variance.
 ///
 /// Memory: three doubles per group and gene. A call that is cancelled while it writes leaves the scaled matrix, and nothing
 /// else, written in part.

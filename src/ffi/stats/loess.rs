@@ -31,6 +31,8 @@ pub struct ScnLoessOptions {
     pub span: f64,
     /// A cell is cut in two while it holds more than n * span * cell points; default 0.2.
     pub cell: f64,
+    /// Added to n * span before it is cut off to a whole number of points: default 0, as scikit-misc has it; R has 1e-5.
+    pub slack: f64,
 }
 
 // SAFETY: repr(C), struct_size first, numbers only, no padding.
@@ -46,6 +48,7 @@ unsafe impl Sized32 for ScnLoessOptions {
             reserved: 0,
             span: d.span,
             cell: d.cell,
+            slack: d.slack,
         }
     }
 }
@@ -62,7 +65,7 @@ impl ScnLoessOptions {
                 bail!(InvalidArgument, "surface: is {other}, must be SCN_LOESS_INTERPOLATE (0) or SCN_LOESS_DIRECT (1)")
             }
         };
-        Ok(LoessOptions { span: self.span, degree, surface, cell: self.cell })
+        Ok(LoessOptions { span: self.span, degree, surface, cell: self.cell, slack: self.slack })
     }
 }
 
@@ -91,7 +94,7 @@ pub unsafe extern "C" fn scn_loess_options_init(options: *mut ScnLoessOptions, s
 ///
 /// Reference: R's `stats::loess` and scikit-misc's `skmisc.loess`, both of which run netlib's dloess; fitted values agree
 /// with them to 1e-10. Fits near singular (many equal x) use a pseudoinverse and warn through the log callback, as in R;
-/// scikit-misc fails there. `n * span` is cut off to a whole number of points as in scikit-misc; newer R adds 1e-5 first.
+/// scikit-misc fails there. `n * span` is cut off to a whole number of points as in scikit-misc, unless `slack` is R's.
 ///
 /// Memory: a few doubles for each point.
 ///

@@ -32,6 +32,11 @@ pub const SCN_FOLD_CHANGE_SCANPY_V2: i32 = 1;
 pub const SCN_FOLD_CHANGE_SEURAT_V4: i32 = 2;
 /// log((sum(expm1 x1) + c) / n1) - log((sum(expm1 x2) + c) / n2), c = 1: Seurat 5.
 pub const SCN_FOLD_CHANGE_SEURAT_V5: i32 = 3;
+/// log(mean x1 + c) - log(mean x2 + c), c = 1: Seurat 4 of values that are no logarithms, or of an assay whose normalisation
+/// it does not know.
+pub const SCN_FOLD_CHANGE_SEURAT_V4_MEANS: i32 = 4;
+/// mean x1 - mean x2: Seurat's avg_diff of scaled values. Its base and c do not matter.
+pub const SCN_FOLD_CHANGE_DIFFERENCE: i32 = 5;
 
 /// How `scn_tl_rank_genes_groups` compares. Set up by `scn_rank_genes_groups_options_init`; the defaults are scanpy's.
 #[derive_ReprC]
@@ -58,6 +63,13 @@ pub struct ScnRankGenesGroupsOptions {
     pub pseudocount: f64,
     /// Base of the log fold changes; default 2.
     pub fold_change_base: f64,
+    /// Wilcoxon only: 1 for p-values from the exact distribution of U where both sides have fewer than 50 cells and no two
+    /// values are equal, as R's wilcox.test has it; default 0. Scores stay those of the normal approximation.
+    pub exact: i32,
+    /// 1 if fractions shall count the values above zero, as Seurat does; default 0: those that are not zero, as scanpy does.
+    pub positive_fractions: i32,
+    /// The smallest group that is tested; default 2. 1 is possible for Wilcoxon only.
+    pub min_cells: i64,
 }
 
 // SAFETY: repr(C), struct_size first, numbers only, no padding.
@@ -76,6 +88,9 @@ unsafe impl Sized32 for ScnRankGenesGroupsOptions {
             log1p_base: 0.0,
             pseudocount: -1.0,
             fold_change_base: 2.0,
+            exact: 0,
+            positive_fractions: 0,
+            min_cells: 2,
         }
     }
 }
@@ -111,9 +126,9 @@ pub struct ScnRankGenesGroupsOutputs {
     pub means: *mut f64,
     /// Mean of the other side.
     pub means_reference: *mut f64,
-    /// Part of the group's cells whose value is not zero.
+    /// Part of the group's cells whose value is not zero, or above zero with `positive_fractions`.
     pub fractions: *mut f64,
-    /// Part of the other side's cells whose value is not zero.
+    /// The same of the other side's cells.
     pub fractions_reference: *mut f64,
 }
 
@@ -164,6 +179,12 @@ impl ScnRankGenesGroupsOptions {
             },
             tie_correct: yes_or_no(self.tie_correct, "options.tie_correct")?,
             continuity: yes_or_no(self.continuity, "options.continuity")?,
+            exact: yes_or_no(self.exact, "options.exact")?,
+            positive_fractions: yes_or_no(self.positive_fractions, "options.positive_fractions")?,
+            min_cells: match usize::try_from(self.min_cells) {
+                Ok(n) if n > 0 => n,
+                _ => bail!(InvalidArgument, "options.min_cells: is {}, must be at least 1", self.min_cells),
+            },
             correction: correction(self.corr_method, "options.corr_method")?,
             fold_change: FoldChange {
                 convention: match self.fold_change {
@@ -171,9 +192,11 @@ impl ScnRankGenesGroupsOptions {
                     SCN_FOLD_CHANGE_SCANPY_V2 => Convention::ScanpyV2,
                     SCN_FOLD_CHANGE_SEURAT_V4 => Convention::SeuratV4,
                     SCN_FOLD_CHANGE_SEURAT_V5 => Convention::SeuratV5,
+                    SCN_FOLD_CHANGE_SEURAT_V4_MEANS => Convention::SeuratV4Means,
+                    SCN_FOLD_CHANGE_DIFFERENCE => Convention::Difference,
                     other => bail!(
                         InvalidArgument,
-                        "options.fold_change: is {other}, must be one of SCN_FOLD_CHANGE_* (0 to 3)"
+                        "options.fold_change: is {other}, must be one of SCN_FOLD_CHANGE_* (0 to 5)"
                     ),
                 },
                 log1p_base: (self.log1p_base != 0.0).then_some(self.log1p_base),
@@ -233,7 +256,8 @@ pub unsafe extern "C" fn scn_rank_genes_groups_outputs_init(
 /// Wilcoxon: ranks are those of all cells of the comparison, ties getting their mean; rank sums, U and the tie term are
 /// exact integers, so that nothing overflows or rounds below 3e9 cells. z = (U - n m / 2) / s, where
 /// s^2 = n m (N + 1) / 12, or n m / 12 * (N + 1 - sum(t^3 - t) / (N (N - 1))) if `tie_correct`; with `continuity`
-/// |U - n m / 2| is less 1/2, but not below 0. All values tied: z = 0, p = 1.
+/// |U - n m / 2| is less 1/2, but not below 0. All values tied: z = 0, p = 1. With `tie_correct` and `continuity` p is that of
+/// Seurat's FindMarkers (limma, presto), with `exact` too that of R's wilcox.test.
 ///
 /// t-tests: means and unbiased variances in double precision, sums over cells in their order. Where both sides are
 /// constant t is 0 and p is 1 if they are equal, else t is infinite and p is 0.
@@ -248,8 +272,8 @@ pub unsafe extern "C" fn scn_rank_genes_groups_outputs_init(
 /// obs-major and the method Wilcoxon, blocks of genes of 32 MB and 4 bytes per cell and thread to make them.
 ///
 /// Errors: `SCN_ERR_NULL`, `SCN_ERR_STRUCT_SIZE`, those of the matrix, `SCN_ERR_SHAPE` (lengths of groups, outputs),
-/// `SCN_ERR_INVALID_ARGUMENT` (an option, a label or the reference out of range; `u`, `auroc`, `tie_correct` or
-/// `continuity` with a t-test), `SCN_ERR_VALUE` (a group of less than two cells, or nothing to compare it with; a value
+/// `SCN_ERR_INVALID_ARGUMENT` (an option, a label or the reference out of range; `u`, `auroc`, `tie_correct`,
+/// `continuity` or `exact` with a t-test), `SCN_ERR_VALUE` (a group of less than `min_cells`, or nothing to compare it with; a value
 /// that is NaN or infinite), `SCN_ERR_CANCELLED`.
 ///
 /// @since 0.1.0

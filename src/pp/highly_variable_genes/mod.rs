@@ -1,20 +1,23 @@
 //! Highly variable genes: the genes that vary more between cells than genes of their expression usually do.
 //!
-//! Five ways to say "more than usually", each under the name that scanpy gives it (see [`Flavor`]):
+//! Seven ways to say "more than usually", each under the name that scanpy or Seurat gives it (see [`Flavor`]):
 //!
 //! - [`dispersions`]: variance over mean, compared within [`bins`] of genes of similar mean (`seurat`, `cell_ranger`);
 //! - [`standardized`]: variance after division by a smoothed mean-variance curve (`seurat_v3`, `seurat_v3_paper`);
+//! - [`mean_var_plot`] (`mean_var_plot`, `dispersion`) and [`vst`] (`vst`): these two as Seurat itself computes them;
 //! - [`residuals`]: variance of the Pearson residuals of a negative binomial null model (`pearson_residuals`).
 //!
-//! With batches of cells each batch is judged by itself, and the verdicts are combined; the last two flavors combine
-//! [`ranks`].
+//! With batches of cells each batch is judged by itself, and the verdicts are combined; `vst`, `seurat_v3` and
+//! `pearson_residuals` combine [`ranks`], `mean_var_plot` and `dispersion` take no batches.
 
 mod bins;
 mod dispersions;
+mod mean_var_plot;
 mod ranks;
 mod residuals;
 mod standardized;
 mod survey;
+mod vst;
 
 use crate::error::Result;
 use crate::matrix::{Groups, Matrix};
@@ -34,10 +37,24 @@ pub enum Flavor {
     SeuratV3Paper,
     /// J. Lause et al., Genome Biology 22 (2021). Takes counts.
     PearsonResiduals,
+    /// Seurat's `vst`, to the order of its additions; batches as `SeuratV3Paper`. Takes counts.
+    Vst,
+    /// Seurat's `mean.var.plot`: by cut-offs, in the order of dispersions. Takes normalised, logarithmised values.
+    MeanVarPlot,
+    /// Seurat's `dispersion`: the highest dispersions of any mean. Takes normalised, logarithmised values.
+    Dispersion,
+}
+
+/// How `mean_var_plot` divides genes by mean.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Binning {
+    EqualWidth,
+    /// Equal numbers of genes that some cell expresses.
+    EqualFrequency,
 }
 
 impl Flavor {
-    /// scanpy's name for it.
+    /// scanpy's name for it, or Seurat's.
     pub fn name(self) -> &'static str {
         match self {
             Self::Seurat => "seurat",
@@ -45,11 +62,14 @@ impl Flavor {
             Self::SeuratV3 => "seurat_v3",
             Self::SeuratV3Paper => "seurat_v3_paper",
             Self::PearsonResiduals => "pearson_residuals",
+            Self::Vst => "vst",
+            Self::MeanVarPlot => "mean_var_plot",
+            Self::Dispersion => "dispersion",
         }
     }
 
     fn takes_counts(self) -> bool {
-        !matches!(self, Self::Seurat | Self::CellRanger)
+        !matches!(self, Self::Seurat | Self::CellRanger | Self::MeanVarPlot | Self::Dispersion)
     }
 }
 
@@ -79,44 +99,52 @@ impl Default for Cutoffs {
 
 /// What to choose by. The defaults are scanpy's.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Options {
+pub struct Options<'a> {
     pub flavor: Flavor,
-    /// How many genes to choose. `None`: the dispersion flavors choose by `cutoffs`, `seurat_v3` chooses 2000,
-    /// `pearson_residuals` has no default.
+    /// How many genes to choose. `None`: `seurat` and `cell_ranger` choose by `cutoffs`, `seurat_v3`, `vst` and
+    /// `dispersion` choose 2000, `pearson_residuals` has no default. `mean_var_plot` takes none.
     pub n_top_genes: Option<usize>,
-    /// Of the dispersion flavors, if `n_top_genes` is not given.
+    /// Of `mean_var_plot`, and of `seurat` and `cell_ranger` if `n_top_genes` is not given.
     pub cutoffs: Cutoffs,
-    /// Bins of genes by mean, for `seurat`.
+    /// Bins of genes by mean, for `seurat`, `mean_var_plot` and `dispersion`; ends of bins if these are of equal frequency.
     pub n_bins: usize,
-    /// The part of the genes that each fit of the curve takes, for `seurat_v3`.
+    /// For `mean_var_plot` and `dispersion`.
+    pub binning: Binning,
+    /// The part of the genes that each fit of the curve takes, for `seurat_v3` and `vst`.
     pub span: f64,
     /// Leaves out genes without a positive value, in the dispersion flavors. With batches they are left out always, in
     /// each batch by itself.
     pub filter_unexpressed_genes: bool,
-    /// The logarithm's base that `seurat` undoes; `None`: e.
+    /// The logarithm's base that `seurat`, `mean_var_plot` and `dispersion` undo; `None`: e.
     pub log_base: Option<f64>,
     /// Overdispersion of the null model of `pearson_residuals`: variance = mean + mean^2 / theta.
     pub theta: f64,
     /// Residuals are cut off at this absolute value. `None`: the square root of the number of cells, with batches that
-    /// of the first batch for all of them, as scanpy has it.
+    /// of the first batch for all of them, as scanpy has it. `vst` cuts off standardised values above it; `None`: the
+    /// square root of the number of cells of the batch.
     pub clip: Option<f64>,
     /// Whether to warn if counts are expected and values are not whole numbers.
     pub check_values: bool,
+    /// The variance that the caller expects of each gene, in place of `vst`'s own curve; 0 for a gene that is not to be
+    /// judged.
+    pub variances_expected: Option<&'a [f64]>,
 }
 
-impl Options {
+impl Options<'_> {
     pub fn new(flavor: Flavor) -> Self {
         Self {
             flavor,
             n_top_genes: None,
             cutoffs: Cutoffs::default(),
             n_bins: 20,
+            binning: Binning::EqualWidth,
             span: 0.3,
             filter_unexpressed_genes: false,
             log_base: None,
             theta: 100.0,
             clip: None,
             check_values: true,
+            variances_expected: None,
         }
     }
 }
@@ -125,21 +153,24 @@ impl Options {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct HighlyVariable {
     pub highly_variable: Vec<bool>,
-    /// Mean over cells; `seurat`: log(1 + mean) of what the logarithm was taken of; with batches, the dispersion
+    /// Mean over cells; `seurat`, `mean_var_plot`, `dispersion`: log(1 + mean) of what the logarithm was taken of; with batches, the dispersion
     /// flavors' is the mean over batches.
     pub means: Vec<f64>,
-    /// Dispersion flavors: variance over mean, its logarithm for `seurat`. NaN where a gene does not vary (`seurat`).
+    /// Dispersion flavors: variance over mean, but for `cell_ranger` its logarithm. Where a gene does not vary NaN
+    /// (`seurat`), or 0 if all is zero and else minus infinity (`mean_var_plot`, `dispersion`).
     pub dispersions: Vec<f64>,
     /// Dispersion flavors: in units of the spread within the bin.
     pub dispersions_norm: Vec<f64>,
-    /// `seurat_v3`, `pearson_residuals`: variance over all cells, with n - 1.
+    /// `seurat_v3`, `vst`, `pearson_residuals`: variance over all cells, with n - 1.
     pub variances: Vec<f64>,
-    /// `seurat_v3`: variance after standardisation, mean over batches.
+    /// `seurat_v3`, `vst` without batches: the variance that the curve expects; 0 for a gene that does not vary.
+    pub variances_expected: Vec<f64>,
+    /// `seurat_v3`, `vst`: variance after standardisation, mean over batches.
     pub variances_norm: Vec<f64>,
     /// `pearson_residuals`: variance of the residuals, mean over batches.
     pub residual_variances: Vec<f64>,
-    /// `seurat_v3`, `pearson_residuals`: 0 is the most variable; with batches the median over those that chose the
-    /// gene. NaN if it is not among `n_top_genes` of any.
+    /// All but `seurat` and `cell_ranger`: 0 is the most variable; with batches the median over those that chose the
+    /// gene. NaN if it is not among those chosen in any.
     pub rank: Vec<f64>,
     /// In how many batches the gene was chosen; without batches 0 or 1.
     pub n_batches: Vec<i64>,
@@ -155,7 +186,7 @@ pub struct HighlyVariable {
 /// cells. `name_order` is the place of each gene in the order that settles ties of the dispersion flavors over batches
 /// (scanpy: that of gene names); `None`: the matrix' own order.
 ///
-/// Ties in rank (`seurat_v3`, `pearson_residuals`) go to the gene that comes first; scanpy sorts them unstably.
+/// Ties in rank go to the gene that comes first; scanpy sorts them unstably.
 ///
 /// Memory: a few numbers for each gene and batch, and one row of accumulators per thread.
 pub fn highly_variable_genes(
@@ -188,6 +219,8 @@ pub fn highly_variable_genes(
         Flavor::Seurat | Flavor::CellRanger => {
             dispersions::run(ctx, matrix, batches, name_order, options, values.negative.is_some())
         }
+        Flavor::MeanVarPlot | Flavor::Dispersion => mean_var_plot::run(ctx, matrix, options),
+        Flavor::Vst => vst::run(ctx, matrix, batches, options),
         Flavor::SeuratV3 | Flavor::SeuratV3Paper => standardized::run(ctx, matrix, batches, options),
         Flavor::PearsonResiduals => residuals::run(ctx, matrix, batches, options),
     }
@@ -224,6 +257,31 @@ fn check(matrix: &Matrix, batches: Option<&Groups>, name_order: Option<&[i64]>, 
             InvalidArgument,
             "n_top_genes: is not given, must be for flavor pearson_residuals"
         );
+    }
+    let name = options.flavor.name();
+    if matches!(options.flavor, Flavor::MeanVarPlot | Flavor::Dispersion) {
+        ensure!(batches.is_none(), InvalidArgument, "batches: are given, must not be for flavor {name}");
+    }
+    ensure!(
+        options.flavor != Flavor::MeanVarPlot || options.n_top_genes.is_none(),
+        InvalidArgument,
+        "n_top_genes: is given, must not be for flavor {name}, which chooses by cut-offs; flavor dispersion takes it"
+    );
+    if let Some(expected) = options.variances_expected {
+        ensure!(
+            options.flavor == Flavor::Vst && batches.is_none(),
+            InvalidArgument,
+            "variances_expected: is given, must be for flavor vst without batches only"
+        );
+        ensure!(
+            expected.len() == n_vars,
+            Shape,
+            "variances_expected: has {} values, must have {n_vars}, one for each gene",
+            expected.len()
+        );
+        if let Some(gene) = expected.iter().position(|&x| !(x >= 0.0 && x.is_finite())) {
+            bail!(Value, "variances_expected[{gene}]: is {}, must be finite and not negative", expected[gene]);
+        }
     }
     let Cutoffs { min_mean, max_mean, min_disp, max_disp } = options.cutoffs;
     for (value, name) in

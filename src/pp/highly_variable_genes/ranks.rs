@@ -9,14 +9,14 @@ pub(super) struct Ranks {
     pub median: Vec<f64>,
 }
 
-/// `scores` has one row of genes for each batch; the largest score has rank 0, NaN come last, ties go to the first gene.
+/// `scores` has one row of genes for each batch; the largest score has rank 0, ties go to the first gene, NaN has no rank.
 pub(super) fn ranks(scores: &[Vec<f64>], n_top: usize) -> Ranks {
     let n = scores[0].len();
     let mut taken: Vec<Vec<usize>> = vec![Vec::new(); n];
     for row in scores {
         let mut order: Vec<usize> = (0..n).collect();
         order.sort_by(|&a, &b| descending(row[a], row[b]));
-        for (rank, &gene) in order[..n_top.min(n)].iter().enumerate() {
+        for (rank, &gene) in order[..n_top.min(n)].iter().enumerate().filter(|(_, gene)| !row[**gene].is_nan()) {
             taken[gene].push(rank);
         }
     }
@@ -63,10 +63,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ties_go_to_the_first_gene_and_nan_comes_last() {
+    fn ties_go_to_the_first_gene_and_nan_has_no_rank() {
         let got = ranks(&[vec![1.0, f64::NAN, 3.0, 1.0], vec![0.0, 5.0, 4.0, 9.0]], 3);
         assert_eq!(got.n_batches, [1, 1, 2, 2]);
         assert_eq!(got.median, [1.0, 1.0, 1.0, 1.0]);
+        assert_eq!(ranks(&[vec![f64::NAN, 2.0]], 2).n_batches, [0, 1]);
         let none = ranks(&[vec![1.0, 2.0]], 1);
         assert!(none.median[0].is_nan() && none.median[1] == 0.0);
         assert_eq!(choose(3, 2, |a, b| descending([1.0, 2.0, 1.0][a], [1.0, 2.0, 1.0][b])), [true, true, false]);

@@ -1,16 +1,16 @@
-//! Flavors `seurat_v3` and `seurat_v3_paper` (Seurat's `vst`): the variance of a gene after division by the standard
+//! Flavors `seurat_v3` and `seurat_v3_paper` (Seurat's `vst` in scanpy's arithmetic; [`super::vst`] is in Seurat's): the variance of a gene after division by the standard
 //! deviation that a smooth curve of variance against mean expects of it, large values cut off.
 
 use super::ranks::{self, ascending, choose};
 use super::{Flavor, HighlyVariable, Options};
 use crate::error::Result;
-use crate::matrix::reduce::{Aggregate, Wanted, aggregate, aggregate_mapped};
+use crate::matrix::reduce::{Wanted, aggregate, aggregate_mapped};
 use crate::matrix::{Axis, Groups, Matrix};
 use crate::parallel::Ctx;
 use crate::stats::loess::{Loess, LoessOptions};
 
 /// How many genes are chosen unless the caller says.
-const DEFAULT_N_TOP: usize = 2000;
+pub(super) const DEFAULT_N_TOP: usize = 2000;
 
 const MOMENTS: Wanted = Wanted { ddof: Some(1.0), nonzeros: false, extremes: false };
 
@@ -26,35 +26,43 @@ pub(super) fn run(ctx: &Ctx, matrix: &Matrix, batches: Option<&Groups>, options:
     let groups = batches.unwrap_or(&everyone);
     let n_groups = groups.n_groups();
     let mut scores = Vec::with_capacity(n_groups);
+    let mut variances_expected = Vec::new();
     for batch in 0..n_groups {
         let part = |done: usize| 0.5 + 0.5 * done as f64 / n_groups as f64;
-        scores.push(standardized_variances(
-            ctx.part(part(batch), part(batch + 1)),
-            matrix,
-            groups,
-            batch,
-            moments,
-            options,
-        )?);
+        let ctx = ctx.part(part(batch), part(batch + 1));
+        let here = batch * moments.n..(batch + 1) * moments.n;
+        let n = groups.size(batch) as f64;
+        let means: Vec<f64> = moments.sums[here.clone()].iter().map(|sum| sum / n).collect();
+        variances_expected = expected_variances(ctx, &means, &moments.variances[here], options.span, 0.0)?;
+        scores.push(standardized_variances(ctx, matrix, groups, batch, &means, &variances_expected)?);
     }
+    Ok(HighlyVariable {
+        means: overall.means(),
+        variances: overall.variances,
+        variances_expected: if batches.is_none() { variances_expected } else { Vec::new() },
+        variances_norm: ranks::mean_over_batches(&scores),
+        ..ranked(&scores, n_top, options.flavor)
+    })
+}
 
-    let ranks = ranks::ranks(&scores, n_top);
+/// The genes of the highest scores, which have one row for each batch; with batches as the flavor says. A gene whose score
+/// is NaN is never chosen.
+pub(super) fn ranked(scores: &[Vec<f64>], n_top: usize, flavor: Flavor) -> HighlyVariable {
+    let ranks = ranks::ranks(scores, n_top);
     let by_rank = |a: usize, b: usize| ascending(ranks.median[a], ranks.median[b]);
     let by_batches = |a: usize, b: usize| ranks.n_batches[b].cmp(&ranks.n_batches[a]);
-    let highly_variable = choose(matrix.n_vars(), n_top, |a, b| match options.flavor {
-        Flavor::SeuratV3Paper => by_batches(a, b).then_with(|| by_rank(a, b)),
-        _ => by_rank(a, b).then_with(|| by_batches(a, b)),
+    let mut highly_variable = choose(scores[0].len(), n_top, |a, b| match flavor {
+        Flavor::SeuratV3 => by_rank(a, b).then_with(|| by_batches(a, b)),
+        _ => by_batches(a, b).then_with(|| by_rank(a, b)),
     });
-    Ok(HighlyVariable {
+    highly_variable.iter_mut().zip(&ranks.n_batches).for_each(|(chosen, &n)| *chosen &= n > 0);
+    HighlyVariable {
         highly_variable,
-        means: overall.means(),
-        variances_norm: ranks::mean_over_batches(&scores),
-        variances: overall.variances,
         rank: ranks.median,
-        intersection: ranks.n_batches.iter().map(|&n| n == n_groups as i64).collect(),
+        intersection: ranks.n_batches.iter().map(|&n| n == scores.len() as i64).collect(),
         n_batches: ranks.n_batches,
         ..Default::default()
-    })
+    }
 }
 
 /// For each gene, the variance within a batch of `min(x, mean + sqrt(n) s) / s`, where `s` is the expected standard
@@ -64,13 +72,13 @@ fn standardized_variances(
     matrix: &Matrix,
     groups: &Groups,
     batch: usize,
-    moments: &Aggregate,
-    options: &Options,
+    means: &[f64],
+    variances_expected: &[f64],
 ) -> Result<Vec<f64>> {
-    let here = batch * moments.n..(batch + 1) * moments.n;
     let n = groups.size(batch) as f64;
-    let means: Vec<f64> = moments.sums[here.clone()].iter().map(|sum| sum / n).collect();
-    let expected = expected_deviations(ctx, &means, &moments.variances[here], options.span)?;
+    // 1 for a gene that does not vary, whose expected variance is 0.
+    let deviation = |&variance: &f64| if variance > 0.0 { variance.sqrt() } else { 1.0 };
+    let expected: Vec<f64> = variances_expected.iter().map(deviation).collect();
     let clip: Vec<f64> = means.iter().zip(&expected).map(|(mean, s)| s * n.sqrt() + mean).collect();
 
     let clipped = if groups.is_all() {
@@ -87,18 +95,24 @@ fn standardized_variances(
     Ok((0..means.len()).map(variance).collect())
 }
 
-/// The standard deviations that loess of log10 variance on log10 mean expects; 1 for a gene that does not vary.
-fn expected_deviations(ctx: &Ctx, means: &[f64], variances: &[f64], span: f64) -> Result<Vec<f64>> {
+/// 10 to the loess fit of log10 variance on log10 mean, among the genes that vary; 0 for the others.
+pub(super) fn expected_variances(
+    ctx: &Ctx,
+    means: &[f64],
+    variances: &[f64],
+    span: f64,
+    slack: f64,
+) -> Result<Vec<f64>> {
     let varying: Vec<usize> = (0..means.len()).filter(|&gene| variances[gene] > 0.0).collect();
-    let mut expected = vec![1.0; means.len()];
+    let mut expected = vec![0.0; means.len()];
     if varying.is_empty() {
         return Ok(expected);
     }
     let x: Vec<f64> = varying.iter().map(|&gene| means[gene].log10()).collect();
     let y: Vec<f64> = varying.iter().map(|&gene| variances[gene].log10()).collect();
-    let curve = Loess::fit(ctx, &x, &y, None, &LoessOptions { span, ..Default::default() })?;
+    let curve = Loess::fit(ctx, &x, &y, None, &LoessOptions { span, slack, ..Default::default() })?;
     for (&gene, fitted) in varying.iter().zip(curve.predict(ctx, &x)?) {
-        expected[gene] = 10f64.powf(fitted).sqrt();
+        expected[gene] = 10f64.powf(fitted);
     }
     Ok(expected)
 }

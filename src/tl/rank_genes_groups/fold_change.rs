@@ -9,6 +9,8 @@
 //! | `scanpy_v2` | log((mean u1 + c) / (mean u2 + c))                 | 1e-9  | scanpy 2's preset: `mean_in_log_space=False` |
 //! | `seurat_v4` | log(mean u1 + c) - log(mean u2 + c)                | 1     | Seurat 4's FoldChange                    |
 //! | `seurat_v5` | log((sum u1 + c) / n1) - log((sum u2 + c) / n2)    | 1     | Seurat 5's FoldChange                    |
+//! | `seurat_v4_means` | log(mean x1 + c) - log(mean x2 + c)          | 1     | Seurat 4's of values that are no logarithms |
+//! | `difference` | mean x1 - mean x2                                 | -     | Seurat's avg_diff of scaled values        |
 //!
 //! scanpy_v1 takes the mean of logarithms for a logarithm of means: it understates the change of genes that vary much.
 //! seurat_v5's pseudocount is a count of the whole group, so that its weight falls with the size of the group.
@@ -24,12 +26,19 @@ pub enum Convention {
     ScanpyV2,
     SeuratV4,
     SeuratV5,
+    SeuratV4Means,
+    Difference,
 }
 
 impl Convention {
     /// Whether the mean is taken of values whose logarithm was undone first.
     pub fn unlogs_values(self) -> bool {
-        self != Self::ScanpyV1
+        matches!(self, Self::ScanpyV2 | Self::SeuratV4 | Self::SeuratV5)
+    }
+
+    /// Whether the values are taken for logarithms.
+    pub fn takes_logarithms(self) -> bool {
+        self == Self::ScanpyV1 || self.unlogs_values()
     }
 }
 
@@ -76,7 +85,8 @@ impl FoldChange {
     fn pseudocount(&self) -> f64 {
         self.pseudocount.unwrap_or(match self.convention {
             Convention::ScanpyV1 | Convention::ScanpyV2 => 1e-9,
-            Convention::SeuratV4 | Convention::SeuratV5 => 1.0,
+            Convention::SeuratV4 | Convention::SeuratV5 | Convention::SeuratV4Means => 1.0,
+            Convention::Difference => 0.0,
         })
     }
 
@@ -96,6 +106,8 @@ impl FoldChange {
                 let with_count = |side: &Side| log_base((side.unlogged + c) / side.n);
                 with_count(&group) - with_count(&other)
             }
+            Convention::SeuratV4Means => log_base(group.mean() + c) - log_base(other.mean() + c),
+            Convention::Difference => group.mean() - other.mean(),
         }
     }
 }
@@ -107,7 +119,14 @@ mod tests {
     #[test]
     fn equal_sides_do_not_change() {
         let side = Side { n: 4.0, sum: 2.0, squares: 0.0, nonzeros: 2.0, unlogged: 5.0 };
-        for convention in [Convention::ScanpyV1, Convention::ScanpyV2, Convention::SeuratV4, Convention::SeuratV5] {
+        for convention in [
+            Convention::ScanpyV1,
+            Convention::ScanpyV2,
+            Convention::SeuratV4,
+            Convention::SeuratV5,
+            Convention::SeuratV4Means,
+            Convention::Difference,
+        ] {
             let fold_change = FoldChange { convention, ..Default::default() };
             assert_eq!(fold_change.of((side, side)), 0.0);
         }
@@ -123,6 +142,9 @@ mod tests {
             assert_eq!(of(convention, 2.0, (side(3.0, 12.0), side(5.0, 10.0))), 1.0);
             assert!((of(convention, 10.0, (side(1.0, 1000.0), side(1.0, 1.0))) - 3.0).abs() < 1e-15);
         }
+        let plain = |n: f64, sum: f64| Side { n, sum, ..Default::default() };
+        assert_eq!(of(Convention::SeuratV4Means, 2.0, (plain(3.0, 12.0), plain(5.0, 10.0))), 1.0);
+        assert_eq!(of(Convention::Difference, 2.0, (plain(3.0, 12.0), plain(5.0, 10.0))), 2.0);
     }
 
     #[test]

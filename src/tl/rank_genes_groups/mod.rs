@@ -49,6 +49,13 @@ pub struct Options {
     pub tie_correct: bool,
     /// Wilcoxon only: half a rank less between the rank sum and its mean.
     pub continuity: bool,
+    /// Wilcoxon only: p-values from the exact distribution of U where both sides have fewer than 50 cells and no values are
+    /// tied.
+    pub exact: bool,
+    /// Whether fractions are of values above zero, rather than other than zero.
+    pub positive_fractions: bool,
+    /// The smallest group that is tested; at least 1 for Wilcoxon, at least 2 for a t-test.
+    pub min_cells: usize,
     pub correction: Correction,
     pub fold_change: FoldChange,
 }
@@ -61,6 +68,9 @@ impl Default for Options {
             reference: Reference::Rest,
             tie_correct: false,
             continuity: false,
+            exact: false,
+            positive_fractions: false,
+            min_cells: 2,
             correction: Correction::BenjaminiHochberg,
             fold_change: FoldChange::default(),
         }
@@ -102,7 +112,7 @@ pub struct Ranked {
     pub auroc: Vec<f64>,
     pub means: Vec<f64>,
     pub means_reference: Vec<f64>,
-    /// The part of the cells whose value is not zero.
+    /// The part of the cells whose value is not zero, or above zero if the options say so.
     pub fractions: Vec<f64>,
     pub fractions_reference: Vec<f64>,
 }
@@ -110,7 +120,7 @@ pub struct Ranked {
 /// Compares each group with its reference, gene by gene.
 ///
 /// - `groups`: the groups; a cell in none counts in the rest, and takes no part if the reference is a group.
-/// - Every group must have two cells at least; the rest two for a t-test, one for Wilcoxon.
+/// - Every group must have `min_cells` cells at least; the rest two for a t-test, one for Wilcoxon.
 /// - Fold changes undo a logarithm, so the values should be log1p of normalised counts; whole numbers get a warning.
 /// - A value that is NaN or infinite is an error.
 /// - Memory: the results twice, one or two numbers per group and gene, and per thread a gene's values.
@@ -133,7 +143,7 @@ pub fn rank_genes_groups(
     if !sides.all_finite() {
         check_finite(ctx, matrix)?;
     }
-    if wanted.log_fold_changes && whole_numbers(ctx, matrix)? {
+    if wanted.log_fold_changes && options.fold_change.convention.takes_logarithms() && whole_numbers(ctx, matrix)? {
         ctx.warn(
             "matrix: holds whole numbers only, as raw counts do; rank_genes_groups expects log-normalised values, \
              and the fold changes are wrong without",
@@ -179,10 +189,19 @@ fn check_options(options: &Options, wanted: &Wanted) -> Result<()> {
         for (asked, name) in [(wanted.u, "u"), (wanted.auroc, "auroc")] {
             ensure!(!asked, InvalidArgument, "{name}: is asked for with a t-test, only method wilcoxon has it");
         }
-        for (set, name) in [(options.tie_correct, "tie_correct"), (options.continuity, "continuity")] {
+        for (set, name) in
+            [(options.tie_correct, "tie_correct"), (options.continuity, "continuity"), (options.exact, "exact")]
+        {
             ensure!(!set, InvalidArgument, "{name}: is set with a t-test, only method wilcoxon has it");
         }
     }
+    let least = if options.method == Method::Wilcoxon { 1 } else { 2 };
+    ensure!(
+        options.min_cells >= least,
+        InvalidArgument,
+        "min_cells: is {}, must be at least {least} for this method",
+        options.min_cells
+    );
     options.fold_change.check()
 }
 
@@ -209,10 +228,11 @@ fn check_sizes(matrix: &Matrix, groups: &Groups, options: &Options) -> Result<()
     for group in 0..n_groups {
         let size = groups.size(group);
         ensure!(
-            size >= 2,
+            size >= options.min_cells,
             Value,
-            "groups: group {group} has {size} {}, must have at least 2; leave such groups out (label -1)",
-            if size == 1 { "cell" } else { "cells" }
+            "groups: group {group} has {size} {}, must have at least {}; leave such groups out (label -1)",
+            if size == 1 { "cell" } else { "cells" },
+            options.min_cells
         );
     }
     for group in 0..n_groups {

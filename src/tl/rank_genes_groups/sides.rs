@@ -3,8 +3,9 @@
 use super::{Method, Options, Reference};
 use crate::error::Result;
 use crate::matrix::reduce::{Aggregate, Wanted, aggregate, aggregate_mapped};
-use crate::matrix::{Axis, Groups, Matrix};
+use crate::matrix::{Axis, Groups, Lines, Matrix, Value};
 use crate::parallel::Ctx;
+use crate::with_lines;
 use libm::expm1;
 
 /// What is known of the values of one gene on one side.
@@ -15,7 +16,7 @@ pub struct Side {
     pub sum: f64,
     /// Sum of squared deviations from the mean; 0 unless the method is a t-test.
     pub squares: f64,
-    /// Values that are not zero.
+    /// Values that are not zero, or above zero if the options ask for these.
     pub nonzeros: f64,
     /// Sum of the values with their logarithm undone; 0 unless the fold change needs it.
     pub unlogged: f64,
@@ -167,7 +168,11 @@ impl Sides {
         let unlog = fold_changes && options.fold_change.convention.unlogs_values();
         let steps = 1 + usize::from(unlog);
         let moments = Wanted { ddof: t_test.then_some(1.0), nonzeros: true, ..Default::default() };
-        let of_values = ctx.step(0, steps, || aggregate(ctx, matrix, Axis::Obs, groups, moments))?;
+        let mut of_values = ctx.step(0, steps, || aggregate(ctx, matrix, Axis::Obs, groups, moments))?;
+        if options.positive_fractions && some_negative(ctx, matrix)? {
+            let counted = Wanted { nonzeros: true, ..Default::default() };
+            of_values.nonzeros = aggregate_mapped(ctx, matrix, Axis::Obs, groups, counted, |_, x| x.max(0.0))?.nonzeros;
+        }
         let of_unlogged = if unlog {
             let factor = options.fold_change.ln_base();
             let unlogged = |_, x| expm1(x * factor);
@@ -221,6 +226,19 @@ impl Sides {
     pub fn of_others(&self, f: impl Fn(&Side) -> f64) -> Vec<f64> {
         (0..self.n_groups).flat_map(|group| self.others(group)).map(|side| f(&side)).collect()
     }
+}
+
+/// Whether any value is below zero.
+fn some_negative(ctx: &Ctx, matrix: &Matrix) -> Result<bool> {
+    let pieces = ctx.balanced(matrix.n_major(), |line| matrix.stored_before(line));
+    let negative = ctx.map(pieces.len(), |piece| {
+        Ok(with_lines!(matrix, |lines| pieces[piece].clone().any(|line| any_negative(&lines.values(line)))))
+    })?;
+    Ok(negative.contains(&true))
+}
+
+fn any_negative<V: Value>(values: &[V]) -> bool {
+    values.iter().fold(false, |any, v| any | (*v < V::default()))
 }
 
 #[cfg(test)]

@@ -5,13 +5,15 @@
 //!
 //! Rank sums are multiples of 1/2 and are kept doubled, as integers; so is everything else up to the last division:
 //! U in 64 bits, the tie term sum(t^3 - t) and n^3 in 128. Nothing overflows below 3e9 cells, and z has an error of a
-//! few units in the last place whatever their number.
+//! few units in the last place whatever their number. Small groups without ties can have exact p-values
+//! ([`crate::stats::mann_whitney`]).
 
 use super::{Options, Ranked, Reference, Wanted, fill_p_values};
 use crate::error::Result;
 use crate::matrix::transpose::for_each_block;
 use crate::matrix::{Axis, Groups, Lines, Matrix};
 use crate::parallel::{Ctx, balanced_ranges};
+use crate::stats::mann_whitney::{FEWEST_TOO_MANY, two_sided_p_values};
 use crate::stats::normal;
 use crate::stats::ranks::{Ordinal, Pair, for_each_run, sort_by_ordinal, tie_term};
 use crate::with_lines;
@@ -31,10 +33,10 @@ pub(super) fn fill(
 ) -> Result<()> {
     let design = Design::new(groups, options);
     let (n_groups, n_vars) = (groups.n_groups(), matrix.n_vars());
-    // Gene by gene, as they are computed: the z of all groups, then the U of all groups.
-    let mut by_gene = vec![0.0; n_vars * 2 * n_groups];
+    // Gene by gene, as they are computed: the z of all groups, then their U, then their exact p-values.
+    let mut by_gene = vec![0.0; n_vars * design.per_gene()];
     ctx.within(0.0, 0.8, || test_genes(ctx, matrix, &design, &mut by_gene))?;
-    let table = |which: usize| by_group(ctx, &by_gene, n_groups, n_vars, which);
+    let table = |which: usize| by_group(ctx, &by_gene, &design, n_vars, which);
     if wanted.u || wanted.auroc {
         let u = table(1)?;
         if wanted.auroc {
@@ -48,9 +50,14 @@ pub(super) fn fill(
         }
     }
     let scores = table(0)?;
+    // NaN where there is none.
+    let exact = if design.exact.is_some() { table(2)? } else { Vec::new() };
     drop(by_gene);
+    let exact = |i: usize| exact.get(i).copied().filter(|p| !p.is_nan());
     ctx.within(0.8, 1.0, || {
-        fill_p_values(ctx, scores, wanted, ranked, |_, z| normal::two_sided_p(z), |_, z| normal::ln_two_sided_p(z))
+        let p = |i: usize, z: f64| exact(i).unwrap_or_else(|| normal::two_sided_p(z));
+        let ln_p = |i: usize, z: f64| exact(i).map_or_else(|| normal::ln_two_sided_p(z), libm::log);
+        fill_p_values(ctx, scores, wanted, ranked, p, ln_p)
     })
 }
 
@@ -61,6 +68,8 @@ struct Design {
     reference: Reference,
     tie_correct: bool,
     continuity: bool,
+    /// For each group the exact p-value of every U, if both sides are small enough; if they are asked for.
+    exact: Option<Vec<Option<Vec<f64>>>>,
 }
 
 /// The part that each cell takes: its group, or one more slot for the cells of the rest that are in no group.
@@ -81,13 +90,33 @@ impl Design {
         if options.reference == Reference::Rest {
             sizes.push(groups.n() as u64 - sizes.iter().sum::<u64>());
         }
-        Self {
+        let mut design = Self {
             slots: Slots { of_cell, sizes },
             n_groups,
             reference: options.reference,
             tie_correct: options.tie_correct,
             continuity: options.continuity,
+            exact: None,
+        };
+        if options.exact {
+            design.exact = Some((0..n_groups).map(|group| design.p_values(group)).collect());
         }
+        design
+    }
+
+    fn p_values(&self, group: usize) -> Option<Vec<f64>> {
+        let (n, m) = (self.slots.sizes[group], self.n_others(group));
+        (n < FEWEST_TOO_MANY && m < FEWEST_TOO_MANY).then(|| two_sided_p_values(n, m))
+    }
+
+    /// Numbers that a gene's results consist of.
+    fn per_gene(&self) -> usize {
+        (2 + usize::from(self.exact.is_some())) * self.n_groups
+    }
+
+    /// Whether ties must be counted.
+    fn counts_ties(&self) -> bool {
+        self.tie_correct || self.exact.is_some()
     }
 
     /// Cells that a group is compared with.
@@ -101,7 +130,7 @@ impl Design {
 
 /// Tests every gene; a cell-major matrix is turned block by block.
 fn test_genes(ctx: &Ctx, matrix: &Matrix, design: &Design, by_gene: &mut [f64]) -> Result<()> {
-    let per_gene = 2 * design.n_groups;
+    let per_gene = design.per_gene();
     for_each_block(ctx, matrix, Axis::Var, BLOCK, |genes, block| {
         let results = &mut by_gene[genes.start * per_gene..genes.end * per_gene];
         with_lines!(block, |lines| test_block(ctx, block, &lines, design, results))
@@ -116,7 +145,7 @@ fn test_block<L: Lines<V: Ordinal>>(
     design: &Design,
     results: &mut [f64],
 ) -> Result<()> {
-    let per_gene = 2 * design.n_groups;
+    let per_gene = design.per_gene();
     let weight = |gene: usize| block.stored_before(gene) + (gene * per_gene) as u64;
     let n_tasks = (weight(lines.n_major()) / TASK) as usize + 4 * ctx.threads();
     let tasks = balanced_ranges(lines.n_major(), n_tasks, weight);
@@ -162,7 +191,7 @@ impl Scratch {
         }
     }
 
-    /// Tests a gene; `results` gets z and U of all groups.
+    /// Tests a gene; `results` gets z and U of all groups, and their exact p-values if these are asked for.
     fn test<L: Lines<V: Ordinal>>(&mut self, lines: &L, gene: usize, design: &Design, results: &mut [f64]) {
         let zero = L::V::default();
         if self.collect_narrow(lines, gene, &design.slots) {
@@ -173,8 +202,9 @@ impl Scratch {
             sort_by_ordinal(&mut self.wide, &mut self.spare_wide);
             self.counts.rank(&self.wide, zero.wide(), design);
         }
-        let (z, u) = results.split_at_mut(design.n_groups);
-        self.counts.finish(design, z, u);
+        let (z, rest) = results.split_at_mut(design.n_groups);
+        let (u, exact) = rest.split_at_mut(design.n_groups);
+        self.counts.finish(design, z, u, exact);
     }
 
     /// Whether 32 bits of ordinal hold all values; else what is collected is of no use.
@@ -278,7 +308,7 @@ impl Counts {
             for pair in run {
                 self.doubled[pair.group()] += 2 * below + tied;
             }
-            if design.tie_correct && run.len() > 1 {
+            if design.counts_ties() && run.len() > 1 {
                 self.add_ties(run, tied);
                 ties_of_reference += tie_term(tied);
             }
@@ -316,10 +346,11 @@ impl Counts {
         }
     }
 
-    fn finish(&self, design: &Design, z: &mut [f64], u: &mut [f64]) {
+    fn finish(&self, design: &Design, z: &mut [f64], u: &mut [f64], exact: &mut [f64]) {
         for group in 0..design.n_groups {
             if design.reference == Reference::Group(group) {
                 (z[group], u[group]) = (f64::NAN, f64::NAN);
+                exact.get_mut(group).into_iter().for_each(|p| *p = f64::NAN);
                 continue;
             }
             let (n, m) = (design.slots.sizes[group], design.n_others(group));
@@ -329,6 +360,11 @@ impl Counts {
             };
             u[group] = 0.5 * doubled_u as f64;
             z[group] = z_score(doubled_u, n, m, design.tie_correct.then_some(ties), design.continuity);
+            if let Some(p_values) = &design.exact {
+                // Without ties U is whole.
+                let untied = p_values[group].as_ref().filter(|_| ties == 0);
+                exact[group] = untied.map_or(f64::NAN, |p| p[doubled_u as usize / 2]);
+            }
         }
     }
 }
@@ -355,10 +391,11 @@ pub fn z_score(doubled_u: u64, n: u64, m: u64, ties: Option<u128>, continuity: b
     if excess < 0 { -z } else { z }
 }
 
-/// One of the two tables out of results that lie gene by gene: `n_groups` x `n_vars`.
-fn by_group(ctx: &Ctx, by_gene: &[f64], n_groups: usize, n_vars: usize, which: usize) -> Result<Vec<f64>> {
+/// One of the tables out of results that lie gene by gene: `n_groups` x `n_vars`.
+fn by_group(ctx: &Ctx, by_gene: &[f64], design: &Design, n_vars: usize, which: usize) -> Result<Vec<f64>> {
     /// Groups whose results of a gene lie in one cache line.
     const ROWS: usize = 8;
+    let (n_groups, per_gene) = (design.n_groups, design.per_gene());
     let mut out = vec![0.0; n_groups * n_vars];
     ctx.run_chunks(
         &mut out,
@@ -367,7 +404,7 @@ fn by_group(ctx: &Ctx, by_gene: &[f64], n_groups: usize, n_vars: usize, which: u
         |(), chunk, rows| {
             let first = which * n_groups + chunk * ROWS;
             for gene in 0..n_vars {
-                let results = &by_gene[gene * 2 * n_groups + first..];
+                let results = &by_gene[gene * per_gene + first..];
                 for (row, &result) in rows.chunks_exact_mut(n_vars).zip(results) {
                     row[gene] = result;
                 }

@@ -18,13 +18,26 @@ FLAVORS = {
     "seurat_v3": abi.SCN_HVG_SEURAT_V3,
     "seurat_v3_paper": abi.SCN_HVG_SEURAT_V3_PAPER,
     "pearson_residuals": abi.SCN_HVG_PEARSON_RESIDUALS,
+    "vst": abi.SCN_HVG_VST,
+    "mean_var_plot": abi.SCN_HVG_MEAN_VAR_PLOT,
+    "dispersion": abi.SCN_HVG_DISPERSION,
 }
+#: Those that scanpy has, under its own names.
+SCANPY_FLAVORS = ("seurat", "cell_ranger", "seurat_v3", "seurat_v3_paper", "pearson_residuals")
+BINNINGS = {"equal_width": abi.SCN_HVG_BINS_EQUAL_WIDTH, "equal_frequency": abi.SCN_HVG_BINS_EQUAL_FREQUENCY}
 
 _DISPERSIONS = ("dispersions", "dispersions_norm")
-_VARIANCES = {
-    "seurat_v3": ("variances", "variances_norm", "highly_variable_rank"),
-    "seurat_v3_paper": ("variances", "variances_norm", "highly_variable_rank"),
+_STANDARDIZED = ("variances", "variances_expected", "variances_norm", "highly_variable_rank")
+#: What each flavor has beside the means.
+_COLUMNS = {
+    "seurat": _DISPERSIONS,
+    "cell_ranger": _DISPERSIONS,
+    "seurat_v3": _STANDARDIZED,
+    "seurat_v3_paper": _STANDARDIZED,
     "pearson_residuals": ("variances", "residual_variances", "highly_variable_rank"),
+    "vst": _STANDARDIZED,
+    "mean_var_plot": (*_DISPERSIONS, "highly_variable_rank"),
+    "dispersion": (*_DISPERSIONS, "highly_variable_rank"),
 }
 
 
@@ -33,28 +46,31 @@ class HighlyVariableGenes(NamedTuple):
 
     #: Whether the gene was chosen.
     highly_variable: np.ndarray
-    #: Mean over cells; ``seurat``: log1p of the mean before the logarithm.
+    #: Mean over cells; ``seurat``, ``mean_var_plot``, ``dispersion``: log1p of the mean before the logarithm.
     means: np.ndarray
-    #: ``seurat``, ``cell_ranger``: variance over mean, for ``seurat`` its logarithm.
+    #: ``seurat``, ``cell_ranger``, ``mean_var_plot``, ``dispersion``: variance over mean, but for ``cell_ranger`` its
+    #: logarithm.
     dispersions: np.ndarray | None
-    #: ``seurat``, ``cell_ranger``: dispersions in units of the spread within the bin.
+    #: The same flavors: dispersions in units of the spread within the bin.
     dispersions_norm: np.ndarray | None
     #: Counts' flavors: variance over all cells.
     variances: np.ndarray | None
-    #: ``seurat_v3``: variance after standardisation, mean over batches.
+    #: ``seurat_v3``, ``vst``: variance after standardisation, mean over batches.
     variances_norm: np.ndarray | None
     #: ``pearson_residuals``: variance of the residuals, mean over batches.
     residual_variances: np.ndarray | None
-    #: Counts' flavors: rank from 0, median over batches; NaN if the gene is not among the top of any.
+    #: All but ``seurat`` and ``cell_ranger``: rank from 0, median over batches; NaN if the gene was not chosen in any.
     highly_variable_rank: np.ndarray | None
     #: In how many batches the gene was chosen; without batches 0 or 1.
     highly_variable_nbatches: np.ndarray
     #: Whether that is all of them.
     highly_variable_intersection: np.ndarray
-    #: ``seurat``, ``cell_ranger`` without batches: bin of the gene, -1 if it was left out.
+    #: Dispersions' flavors without batches: bin of the gene, -1 if it is in none.
     mean_bin: np.ndarray | None
     #: Where these bins end, open below and closed above.
     bin_edges: np.ndarray | None
+    #: ``seurat_v3``, ``vst`` without batches: the variance that the curve expects, 0 for a gene that does not vary.
+    variances_expected: np.ndarray | None
 
 
 def highly_variable_genes(
@@ -75,35 +91,40 @@ def highly_variable_genes(
     filter_unexpressed_genes: bool = False,
     check_values: bool = True,
     gene_names: Any = None,
+    binning: str = "equal_width",
+    variances_expected: Any = None,
 ) -> HighlyVariableGenes:
     """Find the genes that vary more between cells than genes of their expression usually do.
 
     Parameters
     ----------
     X
-        Cells x genes, scipy.sparse or numpy: log-normalised values for ``seurat`` and ``cell_ranger``, counts for the
-        other flavors.
+        Cells x genes, scipy.sparse or numpy: log-normalised values for ``seurat``, ``cell_ranger``, ``mean_var_plot`` and
+        ``dispersion``, counts for the other flavors.
     flavor
-        ``"seurat"``, ``"cell_ranger"``, ``"seurat_v3"``, ``"seurat_v3_paper"`` or ``"pearson_residuals"``.
+        scanpy's ``"seurat"``, ``"cell_ranger"``, ``"seurat_v3"``, ``"seurat_v3_paper"``, ``"pearson_residuals"``; Seurat's
+        ``"vst"``, ``"mean_var_plot"``, ``"dispersion"``, which are the ones that scanpy's first and third follow, to the genes
+        and their order as Seurat itself has them.
     n_top_genes
-        How many genes to choose. Default: by the cut-offs (``seurat``, ``cell_ranger``), 2000 (``seurat_v3``);
-        ``pearson_residuals`` must be told.
+        How many genes to choose. Default: by the cut-offs (``seurat``, ``cell_ranger``), 2000 (``seurat_v3``, ``vst``,
+        ``dispersion``); ``pearson_residuals`` must be told, ``mean_var_plot`` takes none.
     batches
-        A label for each cell. Each batch is judged by itself, in the order of the sorted labels, and the verdicts are
+        A label for each cell; not for ``mean_var_plot`` and ``dispersion``. Each batch is judged by itself, in the order of the sorted labels, and the verdicts are
         combined.
     min_disp, max_disp, min_mean, max_mean
-        Exclusive cut-offs of ``seurat`` and ``cell_ranger``, not used with `n_top_genes`.
+        Exclusive cut-offs of ``seurat``, ``cell_ranger`` and ``mean_var_plot`` (Seurat's own: means 0.1 to 8, dispersions
+        from 1), not used with `n_top_genes`.
     span
-        ``seurat_v3``: the part of the genes that a local fit of the curve takes.
+        ``seurat_v3``, ``vst``: the part of the genes that a local fit of the curve takes.
     n_bins
-        ``seurat``: bins of genes by mean.
+        ``seurat``, ``mean_var_plot``, ``dispersion``: bins of genes by mean; of equal frequency, their ends.
     theta
         ``pearson_residuals``: overdispersion.
     clip
         ``pearson_residuals``: residuals are cut off at this; default the square root of the number of cells (of the first
-        batch, as in scanpy).
+        batch, as in scanpy). ``vst``: standardised values above it become it; default the square root of the number of cells.
     log_base
-        ``seurat``: base of the logarithm that `X` is; default e.
+        ``seurat``, ``mean_var_plot``, ``dispersion``: base of the logarithm that `X` is; default e.
     filter_unexpressed_genes
         ``seurat``, ``cell_ranger``: leave out genes without a positive value. With batches they are, always.
     check_values
@@ -111,6 +132,11 @@ def highly_variable_genes(
     gene_names
         ``seurat``, ``cell_ranger`` with batches and `n_top_genes`: what settles ties (the first name wins); default the
         order of the genes.
+    binning
+        ``mean_var_plot``, ``dispersion``: ``"equal_width"``, or ``"equal_frequency"`` among the genes that some cell expresses.
+    variances_expected
+        ``vst`` without batches: the variance that you expect of each gene, in place of the fitted curve; 0 for a gene that is
+        not to be judged.
 
     Returns
     -------
@@ -125,7 +151,7 @@ def highly_variable_genes(
 
     Notes
     -----
-    Chosen genes are those of scanpy 1.11 and 1.12; scnative.h says where the two differ.
+    Chosen genes are those of scanpy 1.11 and 1.12, or of Seurat 4.3 and 5; scnative.h says where we differ.
     """
     codes = None if batches is None else _codes(batches)
     order = None if gene_names is None else name_order(gene_names)
@@ -146,11 +172,21 @@ def highly_variable_genes(
         log_base=log_base,
         filter_unexpressed_genes=filter_unexpressed_genes,
         check_values=check_values,
+        binning=binning,
+        variances_expected=variances_expected,
     )
 
 
 def compute(
-    X: Any, codes: np.ndarray | None, order: np.ndarray | None, *, flavor: str, n_top_genes: int | None, **fields: Any
+    X: Any,
+    codes: np.ndarray | None,
+    order: np.ndarray | None,
+    *,
+    flavor: str,
+    n_top_genes: int | None,
+    binning: str = "equal_width",
+    variances_expected: Any = None,
+    **fields: Any,
 ) -> HighlyVariableGenes:
     """The same with batches as codes from 0 (-1: in none) and names as their places."""
     import numpy as np
@@ -162,17 +198,32 @@ def compute(
         if n_top_genes < 1:
             raise ScnValueError(f"n_top_genes: is {n_top_genes}, must be at least 1, or None")
     fields["n_bins"] = _whole(fields["n_bins"], "n_bins")
-    given = options("ScnHighlyVariableGenesOptions", flavor=FLAVORS[flavor], n_top_genes=n_top_genes, **fields)
+    if binning not in BINNINGS:
+        raise ScnValueError(f"binning: is {binning!r}, must be one of {', '.join(map(repr, BINNINGS))}")
+    given = options(
+        "ScnHighlyVariableGenesOptions",
+        flavor=FLAVORS[flavor],
+        n_top_genes=n_top_genes,
+        binning=BINNINGS[binning],
+        **fields,
+    )
+    if variances_expected is not None:
+        curve = np.ascontiguousarray(variances_expected, np.float64)
+        given.variances_expected, given.variances_expected_len = curve.ctypes.data, curve.size
     view = View(X)
     n = view.shape[1]
-    names = ["means", *_VARIANCES.get(flavor, _DISPERSIONS)]
+    names = ["means", *_COLUMNS[flavor]]
+    if codes is not None and "variances_expected" in names:
+        names.remove("variances_expected")
     arrays: dict[str, Any] = {name: np.empty(n) for name in names}
     arrays["highly_variable"] = np.empty(n, np.bool_)
     arrays["highly_variable_nbatches"] = np.empty(n, np.int64)
     arrays["highly_variable_intersection"] = np.empty(n, np.bool_)
-    if flavor not in _VARIANCES and codes is None:
+    if "dispersions" in names and codes is None:
         arrays["mean_bin"] = np.empty(n, np.int32)
-        arrays["bin_edges"] = np.empty(21 if flavor == "cell_ranger" else max(fields["n_bins"], 0) + 1)
+        by_frequency = binning == "equal_frequency" and flavor in ("mean_var_plot", "dispersion")
+        n_edges = 21 if flavor == "cell_ranger" else max(fields["n_bins"], 0) + (not by_frequency)
+        arrays["bin_edges"] = np.empty(n_edges)
     places = options("ScnHighlyVariableGenesOutputs", n_vars=n, **{name: array.ctypes.data for name, array in arrays.items()})
     places.bin_edges_len = len(arrays.get("bin_edges", ()))
     batches = (None, 0, 0) if codes is None else (codes, len(codes), int(codes.max(initial=-1)) + 1)

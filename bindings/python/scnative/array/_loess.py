@@ -23,6 +23,7 @@ def loess(
     degree: int = 2,
     surface: str = "interpolate",
     cell: float = 0.2,
+    slack: float = 0.0,
     new_x: Any = None,
 ) -> np.ndarray:
     """Smooth y over x by Cleveland's local regression, as R's ``loess`` does.
@@ -41,6 +42,8 @@ def loess(
         ``"interpolate"``: fit at the ends of cells of a k-d tree and blend between them. ``"direct"``: fit at each point.
     cell
         A cell is cut in two while it holds more than ``n * span * cell`` points.
+    slack
+        Added to ``n * span`` before it is cut off to a whole number of points: R adds 1e-5, scikit-misc 0.
     new_x
         Evaluate the curve here rather than at `x`; NaN outside the range of `x`.
 
@@ -77,7 +80,7 @@ def loess(
     x, y = _doubles(x, "x"), _doubles(y, "y")
     weights = None if weights is None else _doubles(weights, "weights")
     new_x = None if new_x is None else _doubles(new_x, "new_x")
-    given = options("ScnLoessOptions", span=span, degree=degree, surface=_SURFACES[surface], cell=cell)
+    given = options("ScnLoessOptions", span=span, degree=degree, surface=_SURFACES[surface], cell=cell, slack=slack)
     out = np.empty(len(x) if new_x is None else len(new_x))
     fitted, predicted = (out, None) if new_x is None else (None, out)
     inputs = (x, len(x), y, len(y), weights, 0 if weights is None else len(weights))

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 Method = Literal["t-test", "t-test_overestim_var", "student", "wilcoxon"]
 CorrMethod = Literal["benjamini-hochberg", "benjamini-yekutieli", "bonferroni"]
-FoldChange = Literal["scanpy_v1", "scanpy_v2", "seurat_v4", "seurat_v5"]
+FoldChange = Literal["scanpy_v1", "scanpy_v2", "seurat_v4", "seurat_v5", "seurat_v4_means", "difference"]
 
 METHODS = {
     "t-test": abi.SCN_METHOD_T_TEST,
@@ -35,6 +35,8 @@ FOLD_CHANGES = {
     "scanpy_v2": abi.SCN_FOLD_CHANGE_SCANPY_V2,
     "seurat_v4": abi.SCN_FOLD_CHANGE_SEURAT_V4,
     "seurat_v5": abi.SCN_FOLD_CHANGE_SEURAT_V5,
+    "seurat_v4_means": abi.SCN_FOLD_CHANGE_SEURAT_V4_MEANS,
+    "difference": abi.SCN_FOLD_CHANGE_DIFFERENCE,
 }
 
 #: What can be computed, in the order of :class:`RankedGenes`.
@@ -75,7 +77,7 @@ class RankedGenes(NamedTuple):
     means: np.ndarray | None
     #: Means of the other side: the rest, or the reference group.
     means_reference: np.ndarray | None
-    #: Part of the cells whose value is not zero.
+    #: Part of the cells whose value is not zero, or above zero with ``positive_fractions``.
     fractions: np.ndarray | None
     fractions_reference: np.ndarray | None
 
@@ -90,6 +92,9 @@ def rank_genes_groups(
     corr_method: CorrMethod = "benjamini-hochberg",
     tie_correct: bool = False,
     continuity: bool = False,
+    exact: bool = False,
+    positive_fractions: bool = False,
+    min_cells: int = 2,
     fold_change: FoldChange = "scanpy_v1",
     log1p_base: float | None = None,
     pseudocount: float | None = None,
@@ -116,10 +121,18 @@ def rank_genes_groups(
         Each group is corrected for its own tests.
     tie_correct, continuity
         Wilcoxon only. Ties lower the variance; half a unit between U and its mean. scanpy does neither, scipy and R both.
+    exact
+        Wilcoxon only: p-values from the exact distribution of U where both sides have fewer than 50 cells and no two values
+        are equal, as R's ``wilcox.test`` has it.
+    positive_fractions
+        Fractions count the values above zero, as Seurat does, rather than those that are not zero.
+    min_cells
+        The smallest group that is tested; 1 is possible for Wilcoxon only.
     fold_change
         With u = expm1(X) and c the pseudocount: ``"scanpy_v1"`` log((expm1(mean X1) + c) / (expm1(mean X2) + c));
         ``"scanpy_v2"`` log((mean u1 + c) / (mean u2 + c)), scanpy's ``mean_in_log_space=False``; ``"seurat_v4"``
-        log(mean u1 + c) - log(mean u2 + c); ``"seurat_v5"`` log((sum u1 + c) / n1) - log((sum u2 + c) / n2).
+        log(mean u1 + c) - log(mean u2 + c); ``"seurat_v5"`` log((sum u1 + c) / n1) - log((sum u2 + c) / n2); ``"seurat_v4_means"``
+        log(mean X1 + c) - log(mean X2 + c); ``"difference"`` mean X1 - mean X2.
     log1p_base
         Base of the logarithm that `X` is in; None is e.
     pseudocount
@@ -137,7 +150,7 @@ def rank_genes_groups(
     Raises
     ------
     ScnValueError
-        A group of less than two cells, a value that is NaN or infinite, an argument out of range.
+        A group of less than `min_cells`, a value that is NaN or infinite, an argument out of range.
 
     Notes
     -----
@@ -161,6 +174,9 @@ def rank_genes_groups(
         reference=abi_reference(reference),
         tie_correct=int(tie_correct),
         continuity=int(continuity),
+        exact=int(exact),
+        positive_fractions=int(positive_fractions),
+        min_cells=min_cells,
         corr_method=code(corr_method, CORR_METHODS, "corr_method"),
         fold_change=code(fold_change, FOLD_CHANGES, "fold_change"),
         log1p_base=log1p_base,

@@ -18,7 +18,7 @@ class Scaled(NamedTuple):
     X: Any
     #: Mean of each gene; with groups one row for each group.
     mean: np.ndarray
-    #: Standard deviation of each gene, 1 for those that do not vary; with groups one row for each group.
+    #: What each gene was divided by, 1 in place of 0; with groups one row for each group.
     std: np.ndarray
 
 
@@ -31,6 +31,9 @@ def scale(
     mask_obs: np.ndarray | None = None,
     groups: np.ndarray | None = None,
     n_groups: int | None = None,
+    divide: bool = True,
+    root_mean_square: bool = False,
+    clip_below: bool = True,
 ) -> Scaled:
     """Scale each gene to variance 1 and mean 0.
 
@@ -41,7 +44,7 @@ def scale(
     zero_center
         Whether to subtract the means. A sparse matrix becomes dense by it.
     max_value
-        Values above it become it; with `zero_center` values below its negative become that.
+        Values above it become it; with `zero_center` and `clip_below` values below its negative become that.
     copy
         If False, a float array, or a sparse float matrix that is not centred, is scaled in place and returned.
     mask_obs
@@ -51,6 +54,13 @@ def scale(
         none stay. An extension of scnative.
     n_groups
         How many groups there are; default one more than the largest label.
+    divide
+        Whether to divide by the standard deviations; without it values are centred and clipped only.
+    root_mean_square
+        What is not centred is divided by the square root of its sum of squares over ``n - 1``, as R's ``scale`` and Seurat
+        do, rather than by the standard deviation.
+    clip_below
+        Whether `max_value` bounds centred values from below, too; in Seurat it does not.
 
     Returns
     -------
@@ -75,7 +85,14 @@ def scale(
     else:
         labels, count = None, 1
     mean, std = np.empty((count, n_vars)), np.empty((count, n_vars))
-    given = options("ScnScaleOptions", zero_center=int(zero_center), max_value=max_value)
+    given = options(
+        "ScnScaleOptions",
+        zero_center=int(zero_center),
+        max_value=max_value,
+        divide=int(divide),
+        root_mean_square=int(root_mean_square),
+        clip_below=int(clip_below),
+    )
     moments = (mean, mean.size, std, std.size)
     how = (labels, 0 if labels is None else len(labels), count, given)
 

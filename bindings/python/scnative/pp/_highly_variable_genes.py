@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from .._errors import ScnLookupError, ScnTypeError, ScnValueError
-from ..array._highly_variable_genes import FLAVORS, HighlyVariableGenes, compute, name_order
+from ..array._highly_variable_genes import SCANPY_FLAVORS, HighlyVariableGenes, compute, name_order
 
 if TYPE_CHECKING:
     import numpy as np
@@ -88,8 +88,8 @@ def highly_variable_genes(
         not whole.
     """
     _check_anndata(adata)
-    if flavor not in FLAVORS:
-        raise ScnValueError(f"flavor: is {flavor!r}, must be one of {', '.join(map(repr, FLAVORS))}")
+    if flavor not in SCANPY_FLAVORS:
+        raise ScnValueError(f"flavor: is {flavor!r}, must be one of {', '.join(map(repr, SCANPY_FLAVORS))}")
     X = _matrix(adata, layer)
     batched = batch_key is not None
     dispersions = flavor in ("seurat", "cell_ranger")
