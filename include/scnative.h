@@ -198,12 +198,6 @@
 // Third number of the library's version.
 #define SCN_VERSION_PATCH 0
 
-// What R adds to `n * span`, so that a product meant to be whole is not cut off one below it.
-#define R_SLACK 1e-5
-
-// Groups must be smaller than this on both sides, as R's `wilcox.test` has it; every count fits 128 bits then.
-#define FEWEST_TOO_MANY 50
-
 // A folder that Cell Ranger wrote, in memory. Shared use of a const handle is safe; free it once, with `scn_10x_free`.
 typedef struct Scn10x Scn10x;
 

@@ -1484,6 +1484,8 @@ struct variable_genes {
     std::vector<std::int32_t> mean_bin;
     /// Where bins end, open below and closed above.
     std::vector<double> bin_edges;
+    /// The variance that the curve expects at the gene's mean.
+    std::vector<double> variances_expected;
 };
 
 /// Finds the genes that vary more between cells than genes of their expression usually do; with `batches`, in each batch by
@@ -1513,7 +1515,11 @@ struct variable_genes {
     places.highly_variable_nbatches = place(made.highly_variable_nbatches);
     places.highly_variable_intersection = place(made.highly_variable_intersection);
     places.mean_bin = place(made.mean_bin);
-    const std::int64_t edges = options.flavor == SCN_HVG_CELL_RANGER ? 21 : std::int64_t{options.n_bins} + 1;
+    places.variances_expected = place(made.variances_expected);
+    const bool dispersions = options.flavor == SCN_HVG_MEAN_VAR_PLOT || options.flavor == SCN_HVG_DISPERSION;
+    const bool ends = dispersions && options.binning == SCN_HVG_BINS_EQUAL_FREQUENCY;
+    const std::int64_t edges =
+        options.flavor == SCN_HVG_CELL_RANGER ? 21 : std::int64_t{options.n_bins} + (ends ? 0 : 1);
     made.bin_edges.resize(detail::elements(edges, 1));
     places.bin_edges = made.bin_edges.data();
     places.bin_edges_len = detail::len(made.bin_edges);

@@ -11,6 +11,8 @@ import importlib.util
 import sys
 from pathlib import Path
 
+from pycparser import c_ast
+
 HERE = Path(__file__).resolve().parent
 PACKAGE = HERE / "scnative"
 
@@ -22,12 +24,15 @@ MADE = "Made by bindings/r/generate_abi.py (`make header`): do not edit."
 
 
 def option_fields(types) -> dict[str, list[tuple[str, str]]]:
-    """The fields that a user sets, (name, C type), of each struct that holds options."""
+    """The numbers that a user sets, (name, C type), of each struct that holds options. Arrays and their lengths are not
+    among them: a function that takes some hands them over as arguments of its own."""
     found = {}
     for name, struct in types.structs.items():
         if name.endswith("Options"):
-            fields = [(d.name, d.type.type.names[0]) for d in struct.decls]
-            found[name] = [(field, kind) for field, kind in fields if field not in ("struct_size", "reserved")]
+            arrays = {d.name for d in struct.decls if isinstance(d.type, c_ast.PtrDecl)}
+            lengths = {f"{array}_len" for array in arrays}
+            numbers = [d for d in struct.decls if d.name not in {"struct_size", "reserved"} | arrays | lengths]
+            found[name] = [(d.name, d.type.type.names[0]) for d in numbers]
     return found
 
 

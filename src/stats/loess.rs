@@ -39,7 +39,7 @@ pub struct LoessOptions {
 }
 
 /// What R adds to `n * span`, so that a product meant to be whole is not cut off one below it.
-pub const R_SLACK: f64 = 1e-5;
+pub(crate) const R_SLACK: f64 = 1e-5;
 
 impl Default for LoessOptions {
     fn default() -> Self {

@@ -1,7 +1,7 @@
 //! The exact distribution of Mann and Whitney's U for small groups without ties.
 
 /// Groups must be smaller than this on both sides, as R's `wilcox.test` has it; every count fits 128 bits then.
-pub const FEWEST_TOO_MANY: u64 = 50;
+pub(crate) const FEWEST_TOO_MANY: u64 = 50;
 
 /// Two-sided p-values of every U from 0 to n m, for groups of `n` and `m` cells whose values all differ.
 ///

@@ -27,6 +27,11 @@ const SCN_HVG_CELL_RANGER = Int32(1)
 const SCN_HVG_SEURAT_V3 = Int32(2)
 const SCN_HVG_SEURAT_V3_PAPER = Int32(3)
 const SCN_HVG_PEARSON_RESIDUALS = Int32(4)
+const SCN_HVG_VST = Int32(5)
+const SCN_HVG_MEAN_VAR_PLOT = Int32(6)
+const SCN_HVG_DISPERSION = Int32(7)
+const SCN_HVG_BINS_EQUAL_WIDTH = Int32(0)
+const SCN_HVG_BINS_EQUAL_FREQUENCY = Int32(1)
 const SCN_CORR_BENJAMINI_HOCHBERG = Int32(0)
 const SCN_CORR_BENJAMINI_YEKUTIELI = Int32(1)
 const SCN_CORR_BONFERRONI = Int32(2)
@@ -43,6 +48,8 @@ const SCN_FOLD_CHANGE_SCANPY_V1 = Int32(0)
 const SCN_FOLD_CHANGE_SCANPY_V2 = Int32(1)
 const SCN_FOLD_CHANGE_SEURAT_V4 = Int32(2)
 const SCN_FOLD_CHANGE_SEURAT_V5 = Int32(3)
+const SCN_FOLD_CHANGE_SEURAT_V4_MEANS = Int32(4)
+const SCN_FOLD_CHANGE_DIFFERENCE = Int32(5)
 const SCN_PHASE_G1 = Int32(0)
 const SCN_PHASE_S = Int32(1)
 const SCN_PHASE_G2M = Int32(2)
@@ -117,7 +124,9 @@ mutable struct ScnHighlyVariableGenesOptions <: ScnStruct
     theta::Float64
     clip::Float64
     check_values::Int32
-    reserved::UInt32
+    binning::Int32
+    variances_expected::Ptr{Float64}
+    variances_expected_len::Int64
     ScnHighlyVariableGenesOptions() = new()
 end
 
@@ -138,6 +147,7 @@ mutable struct ScnHighlyVariableGenesOutputs <: ScnStruct
     mean_bin::Ptr{Int32}
     bin_edges::Ptr{Float64}
     bin_edges_len::Int64
+    variances_expected::Ptr{Float64}
     ScnHighlyVariableGenesOutputs() = new()
 end
 
@@ -154,6 +164,10 @@ mutable struct ScnScaleOptions <: ScnStruct
     struct_size::UInt32
     zero_center::Int32
     max_value::Float64
+    divide::Int32
+    root_mean_square::Int32
+    clip_below::Int32
+    reserved::UInt32
     ScnScaleOptions() = new()
 end
 
@@ -179,6 +193,7 @@ mutable struct ScnLoessOptions <: ScnStruct
     reserved::UInt32
     span::Float64
     cell::Float64
+    slack::Float64
     ScnLoessOptions() = new()
 end
 
@@ -193,6 +208,9 @@ mutable struct ScnRankGenesGroupsOptions <: ScnStruct
     log1p_base::Float64
     pseudocount::Float64
     fold_change_base::Float64
+    exact::Int32
+    positive_fractions::Int32
+    min_cells::Int64
     ScnRankGenesGroupsOptions() = new()
 end
 

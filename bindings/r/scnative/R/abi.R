@@ -29,6 +29,11 @@ abi <- list(
   SCN_HVG_SEURAT_V3 = 2L,
   SCN_HVG_SEURAT_V3_PAPER = 3L,
   SCN_HVG_PEARSON_RESIDUALS = 4L,
+  SCN_HVG_VST = 5L,
+  SCN_HVG_MEAN_VAR_PLOT = 6L,
+  SCN_HVG_DISPERSION = 7L,
+  SCN_HVG_BINS_EQUAL_WIDTH = 0L,
+  SCN_HVG_BINS_EQUAL_FREQUENCY = 1L,
   SCN_CORR_BENJAMINI_HOCHBERG = 0L,
   SCN_CORR_BENJAMINI_YEKUTIELI = 1L,
   SCN_CORR_BONFERRONI = 2L,
@@ -45,6 +50,8 @@ abi <- list(
   SCN_FOLD_CHANGE_SCANPY_V2 = 1L,
   SCN_FOLD_CHANGE_SEURAT_V4 = 2L,
   SCN_FOLD_CHANGE_SEURAT_V5 = 3L,
+  SCN_FOLD_CHANGE_SEURAT_V4_MEANS = 4L,
+  SCN_FOLD_CHANGE_DIFFERENCE = 5L,
   SCN_PHASE_G1 = 0L,
   SCN_PHASE_S = 1L,
   SCN_PHASE_G2M = 2L,
@@ -84,7 +91,8 @@ abi_options <- list(
     log_base = "double",
     theta = "double",
     clip = "double",
-    check_values = "int32_t"
+    check_values = "int32_t",
+    binning = "int32_t"
   ),
   ScnNormalizeTotalOptions = c(
     exclude_highly_expressed = "int32_t",
@@ -94,7 +102,10 @@ abi_options <- list(
   ),
   ScnScaleOptions = c(
     zero_center = "int32_t",
-    max_value = "double"
+    max_value = "double",
+    divide = "int32_t",
+    root_mean_square = "int32_t",
+    clip_below = "int32_t"
   ),
   ScnSimulateOptions = c(
     value_type = "int32_t",
@@ -112,7 +123,8 @@ abi_options <- list(
     degree = "int32_t",
     surface = "int32_t",
     span = "double",
-    cell = "double"
+    cell = "double",
+    slack = "double"
   ),
   ScnRankGenesGroupsOptions = c(
     method = "int32_t",
@@ -123,7 +135,10 @@ abi_options <- list(
     fold_change = "int32_t",
     log1p_base = "double",
     pseudocount = "double",
-    fold_change_base = "double"
+    fold_change_base = "double",
+    exact = "int32_t",
+    positive_fractions = "int32_t",
+    min_cells = "int64_t"
   ),
   ScnControlGenesOptions = c(
     ctrl_as_ref = "int32_t",

@@ -12,6 +12,8 @@ SURFACES <- list(interpolate = abi$SCN_LOESS_INTERPOLATE, direct = abi$SCN_LOESS
 #' @param surface `"interpolate"` (fit at the ends of cells and blend between them) or `"direct"` (fit at each point); `NULL`
 #'   is the first.
 #' @param cell A cell is cut in two while it holds more than `n * span * cell` points; `NULL` is 0.2.
+#' @param slack Added to `n * span` before it is cut off to a whole number of points: [stats::loess()] adds 1e-5, scikit-misc
+#'   nothing; `NULL` is 0.
 #' @param new_x Where to evaluate the curve; `NULL` for `x`.
 #' @return The curve at each `x`, or at each of `new_x`, NaN outside the range of `x`.
 #' @section Errors: `scn_error_shape` (lengths that differ, no points), `scn_error_invalid_argument` (an option out of range, a
@@ -23,10 +25,11 @@ SURFACES <- list(interpolate = abi$SCN_LOESS_INTERPOLATE, direct = abi$SCN_LOESS
 #' smooth <- scn_loess(cars$speed, cars$dist)
 #' all.equal(smooth, fitted(loess(dist ~ speed, cars)), check.attributes = FALSE)
 #' @export
-scn_loess <- function(x, y, weights = NULL, span = NULL, degree = NULL, surface = NULL, cell = NULL, new_x = NULL) {
+scn_loess <- function(x, y, weights = NULL, span = NULL, degree = NULL, surface = NULL, cell = NULL,
+                      slack = NULL, new_x = NULL) {
   options <- struct_options(
     "ScnLoessOptions",
-    span = span, degree = degree, cell = cell,
+    span = span, degree = degree, cell = cell, slack = slack,
     surface = if (!is.null(surface)) check_choice(surface, SURFACES, "surface")
   )
   weights <- if (!is.null(weights)) as_doubles(weights, "weights")

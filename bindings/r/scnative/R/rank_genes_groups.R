@@ -18,7 +18,9 @@ FOLD_CHANGES <- list(
   scanpy_v1 = abi$SCN_FOLD_CHANGE_SCANPY_V1,
   scanpy_v2 = abi$SCN_FOLD_CHANGE_SCANPY_V2,
   seurat_v4 = abi$SCN_FOLD_CHANGE_SEURAT_V4,
-  seurat_v5 = abi$SCN_FOLD_CHANGE_SEURAT_V5
+  seurat_v5 = abi$SCN_FOLD_CHANGE_SEURAT_V5,
+  seurat_v4_means = abi$SCN_FOLD_CHANGE_SEURAT_V4_MEANS,
+  difference = abi$SCN_FOLD_CHANGE_DIFFERENCE
 )
 
 COMPARISONS <- c(
@@ -38,7 +40,7 @@ COMPARISONS <- c(
 #' @param x Log-normalised values, or fold changes mean nothing: a `dgCMatrix`, a `dgRMatrix`, or a matrix of doubles or
 #'   integers.
 #' @param groups A factor (or what [as.factor()] takes) with a label for each cell. Cells labelled NA count in the rest;
-#'   they take no part if the reference is a group. Each level must have two cells; see [droplevels()].
+#'   they take no part if the reference is a group. Each level must have `min_cells` cells; see [droplevels()].
 #' @param reference The group that all others are compared with; `NULL` for the rest, all other cells.
 #' @param method `"t-test"` (Welch's), `"t-test_overestim_var"` (Welch's, as if the rest were as small as the group),
 #'   `"student"` (one pooled variance), `"wilcoxon"` (rank sum test, normal approximation); `NULL` is `"t-test"`.
@@ -48,16 +50,22 @@ COMPARISONS <- c(
 #'   its mean. Both as [wilcox.test()] does by default; `NULL` is FALSE, as scanpy has it.
 #' @param fold_change With u = expm1(x) and c the pseudocount: `"scanpy_v1"` log((expm1(mean x1) + c) / (expm1(mean x2) + c)),
 #'   `"scanpy_v2"` log((mean u1 + c) / (mean u2 + c)), `"seurat_v4"` log(mean u1 + c) - log(mean u2 + c), `"seurat_v5"`
-#'   log((sum u1 + c) / n1) - log((sum u2 + c) / n2); `NULL` is `"scanpy_v1"`.
+#'   log((sum u1 + c) / n1) - log((sum u2 + c) / n2), `"seurat_v4_means"` log(mean x1 + c) - log(mean x2 + c),
+#'   `"difference"` mean x1 - mean x2; `NULL` is `"scanpy_v1"`.
 #' @param log1p_base Base of the logarithm that `x` is in; `NULL` is e.
 #' @param pseudocount The c above; `NULL` is the convention's own, 1e-9 for scanpy's, 1 for Seurat's.
 #' @param fold_change_base Base of the results; `NULL` is 2.
+#' @param exact Wilcoxon only: whether p-values are from the exact distribution of U where both sides have fewer than 50 cells
+#'   and no two values are equal, as [wilcox.test()] has it; `NULL` is FALSE.
+#' @param positive_fractions Whether fractions count the values above zero, as Seurat does, rather than those that are not zero;
+#'   `NULL` is FALSE.
+#' @param min_cells The smallest group that is tested; `NULL` is 2. 1 is possible for Wilcoxon only.
 #' @param results What to compute, of the names below.
 #' @return A named list of genes x groups matrices, those of `results`: `scores` (z or t, positive where the group's values
 #'   are the greater), `pvals`, `pvals_adj`, `log_fold_changes`, `ln_pvals` (natural logarithms, also where the p-value is
 #'   below the least double), `u` and `auroc` (Wilcoxon only), `means`, `means_reference`, `fractions` (of cells whose value
-#'   is not zero), `fractions_reference`. In the column of a reference group all that compares is NaN.
-#' @section Errors: `scn_error_value` (a group of fewer than two cells, a value that is NaN or infinite),
+#'   is not zero, or above zero), `fractions_reference`. In the column of a reference group all that compares is NaN.
+#' @section Errors: `scn_error_value` (a group of fewer than `min_cells`, a value that is NaN or infinite),
 #'   `scn_error_invalid_argument` (an option out of range), `scn_error_shape`, `scn_error_not_found` (the reference).
 #' @section Reference: scanpy's `tl.rank_genes_groups`; R's [wilcox.test()] with `exact = FALSE` and [t.test()].
 #' @seealso [scn_rank_order()]
@@ -71,7 +79,7 @@ COMPARISONS <- c(
 scn_rank_genes_groups <- function(x, groups, reference = NULL, method = NULL, corr_method = NULL, tie_correct = NULL,
                                   continuity = NULL, fold_change = NULL, log1p_base = NULL, pseudocount = NULL,
                                   fold_change_base = NULL, results = c("scores", "pvals", "pvals_adj", "log_fold_changes"),
-                                  cells = "columns") {
+                                  exact = NULL, positive_fractions = NULL, min_cells = NULL, cells = "columns") {
   view <- matrix_view(x, cells)
   labels <- as_groups(groups, n_cells(view))
   options <- struct_options(
@@ -82,7 +90,8 @@ scn_rank_genes_groups <- function(x, groups, reference = NULL, method = NULL, co
     continuity = continuity,
     corr_method = if (!is.null(corr_method)) check_choice(corr_method, CORR_METHODS, "corr_method"),
     fold_change = if (!is.null(fold_change)) check_choice(fold_change, FOLD_CHANGES, "fold_change"),
-    log1p_base = log1p_base, pseudocount = pseudocount, fold_change_base = fold_change_base
+    log1p_base = log1p_base, pseudocount = pseudocount, fold_change_base = fold_change_base,
+    exact = exact, positive_fractions = positive_fractions, min_cells = min_cells
   )
   invoke(C_rank_genes_groups, view, labels, options, check_names(results, COMPARISONS, "results"))[results]
 }

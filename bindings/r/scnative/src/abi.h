@@ -99,7 +99,8 @@
     X(ScnHighlyVariableGenesOptions, double, log_base) \
     X(ScnHighlyVariableGenesOptions, double, theta) \
     X(ScnHighlyVariableGenesOptions, double, clip) \
-    X(ScnHighlyVariableGenesOptions, int32_t, check_values)
+    X(ScnHighlyVariableGenesOptions, int32_t, check_values) \
+    X(ScnHighlyVariableGenesOptions, int32_t, binning)
 
 #define SCN_FIELDS_ScnNormalizeTotalOptions(X) \
     X(ScnNormalizeTotalOptions, int32_t, exclude_highly_expressed) \
@@ -109,7 +110,10 @@
 
 #define SCN_FIELDS_ScnScaleOptions(X) \
     X(ScnScaleOptions, int32_t, zero_center) \
-    X(ScnScaleOptions, double, max_value)
+    X(ScnScaleOptions, double, max_value) \
+    X(ScnScaleOptions, int32_t, divide) \
+    X(ScnScaleOptions, int32_t, root_mean_square) \
+    X(ScnScaleOptions, int32_t, clip_below)
 
 #define SCN_FIELDS_ScnSimulateOptions(X) \
     X(ScnSimulateOptions, int32_t, value_type) \
@@ -127,7 +131,8 @@
     X(ScnLoessOptions, int32_t, degree) \
     X(ScnLoessOptions, int32_t, surface) \
     X(ScnLoessOptions, double, span) \
-    X(ScnLoessOptions, double, cell)
+    X(ScnLoessOptions, double, cell) \
+    X(ScnLoessOptions, double, slack)
 
 #define SCN_FIELDS_ScnRankGenesGroupsOptions(X) \
     X(ScnRankGenesGroupsOptions, int32_t, method) \
@@ -138,7 +143,10 @@
     X(ScnRankGenesGroupsOptions, int32_t, fold_change) \
     X(ScnRankGenesGroupsOptions, double, log1p_base) \
     X(ScnRankGenesGroupsOptions, double, pseudocount) \
-    X(ScnRankGenesGroupsOptions, double, fold_change_base)
+    X(ScnRankGenesGroupsOptions, double, fold_change_base) \
+    X(ScnRankGenesGroupsOptions, int32_t, exact) \
+    X(ScnRankGenesGroupsOptions, int32_t, positive_fractions) \
+    X(ScnRankGenesGroupsOptions, int64_t, min_cells)
 
 #define SCN_FIELDS_ScnControlGenesOptions(X) \
     X(ScnControlGenesOptions, int32_t, ctrl_as_ref) \

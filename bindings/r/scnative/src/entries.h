@@ -31,7 +31,7 @@
     X(normalize_clr, 3)            \
     X(filter, 4)                   \
     X(qc_metrics, 4)               \
-    X(highly_variable_genes, 5)    \
+    X(highly_variable_genes, 6)    \
     X(scale, 4)                    \
     X(scale_sparse, 4)             \
     X(regress_out, 3)              \

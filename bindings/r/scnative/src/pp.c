@@ -142,17 +142,20 @@ SEXP C_qc_metrics(SEXP settings, SEXP view, SEXP percent_top, SEXP subsets) {
     return result;
 }
 
-/* `name_order`: the place of each gene's name among the sorted names, from 1, or R's NULL. */
-SEXP C_highly_variable_genes(SEXP settings, SEXP view, SEXP batches, SEXP name_order, SEXP given) {
+/* `name_order`: the place of each gene's name among the sorted names, from 1, or R's NULL; `expected`: the variance expected of
+   each gene, or R's NULL. */
+SEXP C_highly_variable_genes(SEXP settings, SEXP view, SEXP batches, SEXP name_order, SEXP expected, SEXP given) {
     static const char *NAMES[] = {"highly_variable", "means", "dispersions", "dispersions_norm", "variances", "variances_norm",
                                   "residual_variances", "highly_variable_rank", "highly_variable_nbatches",
-                                  "highly_variable_intersection", "mean_bin", "bin_edges", ""};
+                                  "highly_variable_intersection", "mean_bin", "bin_edges", "variances_expected", ""};
     Call call;
     begin(&call, settings);
     ScnMatrix matrix = borrow(view);
     Groups labels = as_groups(batches);
     Numbers order = as_numbers(name_order, 1);
     ScnHighlyVariableGenesOptions options = options_ScnHighlyVariableGenesOptions(given);
+    options.variances_expected = doubles(expected);
+    options.variances_expected_len = Rf_xlength(expected);
     R_xlen_t n = (R_xlen_t)matrix.n_vars;
     SEXP made = PROTECT(Rf_mkNamed(VECSXP, NAMES));
     double *statistics[8];
@@ -163,10 +166,16 @@ SEXP C_highly_variable_genes(SEXP settings, SEXP view, SEXP batches, SEXP name_o
     }
     SEXP mean_bin = Rf_allocVector(INTSXP, n);
     SET_VECTOR_ELT(made, 10, mean_bin);
-    int binned = labels.n == 0 && (options.flavor == SCN_HVG_SEURAT || options.flavor == SCN_HVG_CELL_RANGER);
-    int n_bins = options.flavor == SCN_HVG_CELL_RANGER ? 20 : options.n_bins > 0 ? options.n_bins : 0;
-    SEXP bin_edges = Rf_allocVector(REALSXP, binned ? n_bins + 1 : 0);
+    int dispersions = options.flavor == SCN_HVG_MEAN_VAR_PLOT || options.flavor == SCN_HVG_DISPERSION;
+    int binned = labels.n == 0 && (dispersions || options.flavor == SCN_HVG_SEURAT || options.flavor == SCN_HVG_CELL_RANGER);
+    int n_edges = options.flavor == SCN_HVG_CELL_RANGER ? 21 : options.n_bins > 0 ? options.n_bins + 1 : 0;
+    if (dispersions && options.binning == SCN_HVG_BINS_EQUAL_FREQUENCY) {
+        n_edges -= n_edges > 0;
+    }
+    SEXP bin_edges = Rf_allocVector(REALSXP, binned ? n_edges : 0);
     SET_VECTOR_ELT(made, 11, bin_edges);
+    SEXP variances_expected = Rf_allocVector(REALSXP, n);
+    SET_VECTOR_ELT(made, 12, variances_expected);
 
     ScnHighlyVariableGenesOutputs outputs;
     scn.scn_highly_variable_genes_outputs_init(&outputs, sizeof outputs);
@@ -184,6 +193,7 @@ SEXP C_highly_variable_genes(SEXP settings, SEXP view, SEXP batches, SEXP name_o
     outputs.mean_bin = (int32_t *)address(mean_bin);
     outputs.bin_edges = binned ? (double *)address(bin_edges) : NULL;
     outputs.bin_edges_len = XLENGTH(bin_edges);
+    outputs.variances_expected = (double *)address(variances_expected);
     ScnStatus status = scn.scn_pp_highly_variable_genes(&call.context, &matrix, labels.labels, labels.len, labels.n, order.at,
                                                         order.len, &options, &outputs);
     if (status == SCN_OK) {

@@ -104,6 +104,24 @@
 // Variance of analytic Pearson residuals; counts (Lause et al. 2021).
 #define SCN_HVG_PEARSON_RESIDUALS 4
 
+// The same as `SEURAT_V3` in Seurat's own arithmetic: the genes and their order are those of Seurat's
+// FindVariableFeatures(selection.method = "vst"); counts. Batches: by number of batches first.
+#define SCN_HVG_VST 5
+
+// Dispersion within bins of genes by mean, by cut-offs; log-normalised values. Seurat's
+// FindVariableFeatures(selection.method = "mean.var.plot").
+#define SCN_HVG_MEAN_VAR_PLOT 6
+
+// The highest dispersions, whatever the mean; log-normalised values. Seurat's
+// FindVariableFeatures(selection.method = "dispersion").
+#define SCN_HVG_DISPERSION 7
+
+// Bins of equal width.
+#define SCN_HVG_BINS_EQUAL_WIDTH 0
+
+// Bins of equal numbers of genes that some cell expresses; the others are in none.
+#define SCN_HVG_BINS_EQUAL_FREQUENCY 1
+
 // False discovery rate of independent tests (Benjamini and Hochberg 1995).
 #define SCN_CORR_BENJAMINI_HOCHBERG 0
 
@@ -151,6 +169,13 @@
 
 // log((sum(expm1 x1) + c) / n1) - log((sum(expm1 x2) + c) / n2), c = 1: Seurat 5.
 #define SCN_FOLD_CHANGE_SEURAT_V5 3
+
+// log(mean x1 + c) - log(mean x2 + c), c = 1: Seurat 4 of values that are no logarithms, or of an assay whose normalisation
+// it does not know.
+#define SCN_FOLD_CHANGE_SEURAT_V4_MEANS 4
+
+// mean x1 - mean x2: Seurat's avg_diff of scaled values. Its base and c do not matter.
+#define SCN_FOLD_CHANGE_DIFFERENCE 5
 
 // Both scores are negative.
 #define SCN_PHASE_G1 0
@@ -257,9 +282,11 @@ typedef struct ScnHighlyVariableGenesOptions {
     // `SCN_HVG_*`; default `SCN_HVG_SEURAT`.
     int32_t flavor;
     // How many genes to choose, at most n_vars. 0 (default): `SEURAT` and `CELL_RANGER` choose by the cut-offs,
-    // `SEURAT_V3` and `SEURAT_V3_PAPER` choose 2000, `PEARSON_RESIDUALS` must be told.
+    // `SEURAT_V3`, `SEURAT_V3_PAPER`, `VST` and `DISPERSION` choose 2000, `PEARSON_RESIDUALS` must be told.
+    // `MEAN_VAR_PLOT` chooses by the cut-offs and takes none.
     int64_t n_top_genes;
-    // Cut-offs of `SEURAT` and `CELL_RANGER`, all exclusive. Smallest mean; default 0.0125.
+    // Cut-offs of `SEURAT`, `CELL_RANGER` and `MEAN_VAR_PLOT`, all exclusive. Smallest mean; default 0.0125 (Seurat's
+    // own: 0.1, 8, 1 and infinity).
     double min_mean;
     // Largest mean; default 3.
     double max_mean;
@@ -267,24 +294,31 @@ typedef struct ScnHighlyVariableGenesOptions {
     double min_disp;
     // Largest normalised dispersion; default infinity.
     double max_disp;
-    // `SEURAT`: bins of genes by mean; default 20.
+    // `SEURAT`, `MEAN_VAR_PLOT`, `DISPERSION`: bins of genes by mean; default 20. Of equal frequency they are one less: then
+    // it counts their ends, as Seurat does.
     int32_t n_bins;
     // `SEURAT`, `CELL_RANGER`: not 0 leaves out genes without a positive value; default 0. With batches they are left
     // out always, in each batch by itself.
     int32_t filter_unexpressed_genes;
-    // `SEURAT_V3`: the part of the genes that a local fit of the curve takes; default 0.3.
+    // `SEURAT_V3`, `VST`: the part of the genes that a local fit of the curve takes; default 0.3.
     double span;
-    // `SEURAT`: base of the logarithm that the values are; 0 (default) is e.
+    // `SEURAT`, `MEAN_VAR_PLOT`, `DISPERSION`: base of the logarithm that the values are; 0 (default) is e.
     double log_base;
     // `PEARSON_RESIDUALS`: overdispersion, variance = mean + mean^2 / theta; default 100. Infinity is Poisson.
     double theta;
     // `PEARSON_RESIDUALS`: residuals are cut off at this absolute value. NaN (default): the square root of the number of
-    // cells; with batches that of batch 0 for all of them, as in scanpy.
+    // cells; with batches that of batch 0 for all of them, as in scanpy. `VST`: standardised values above it become it;
+    // NaN (default): the square root of the number of cells of the batch.
     double clip;
     // Not 0 (default): warn through the log callback if counts are expected and values are not whole numbers.
     int32_t check_values;
-    // Must be 0.
-    uint32_t reserved;
+    // `MEAN_VAR_PLOT`, `DISPERSION`: `SCN_HVG_BINS_*`; default `SCN_HVG_BINS_EQUAL_WIDTH`.
+    int32_t binning;
+    // `VST` without batches: the variance that the caller expects of each gene, in place of the curve that the library fits; 0
+    // for a gene that is not to be judged. Borrowed for the call. Default null.
+    const double *variances_expected;
+    // Its length: n_vars; 0 with null.
+    int64_t variances_expected_len;
 } ScnHighlyVariableGenesOptions;
 
 // Where `scn_pp_highly_variable_genes` writes. Each array has `n_vars` elements and may be null: not wanted. What the
@@ -298,34 +332,42 @@ typedef struct ScnHighlyVariableGenesOutputs {
     int64_t n_vars;
     // 1 for the chosen genes, 0 for the others.
     uint8_t *highly_variable;
-    // Mean over cells. `SEURAT`: log(1 + mean) of the values before their logarithm was taken. `SEURAT` and
+    // Mean over cells. `SEURAT`, `MEAN_VAR_PLOT`, `DISPERSION`: log(1 + mean) of the values before their logarithm was
+    // taken. `SEURAT` and
     // `CELL_RANGER` with batches: mean over batches of that; without batches, 1e-12 in place of 0.
     double *means;
     // `SEURAT`, `CELL_RANGER`: variance over mean, for `SEURAT` its natural logarithm (NaN if the gene does not vary);
-    // with batches the mean over batches.
+    // with batches the mean over batches. `MEAN_VAR_PLOT`, `DISPERSION`: natural logarithm of variance over mean; 0 if the
+    // gene is 0 in all cells, minus infinity if it is something else in all cells.
     double *dispersions;
     // `SEURAT`, `CELL_RANGER`: dispersions less the bin's center, over the bin's spread (mean and standard deviation for
     // `SEURAT`, median and median absolute deviation for `CELL_RANGER`); with batches the mean over batches.
+    // `MEAN_VAR_PLOT`, `DISPERSION`: as `SEURAT`, but NaN for a gene that is alone in its bin or in none.
     double *dispersions_norm;
-    // `SEURAT_V3`, `SEURAT_V3_PAPER`, `PEARSON_RESIDUALS`: variance over all cells, with n - 1.
+    // `SEURAT_V3`, `SEURAT_V3_PAPER`, `VST`, `PEARSON_RESIDUALS`: variance over all cells, with n - 1.
     double *variances;
-    // `SEURAT_V3`, `SEURAT_V3_PAPER`: variance after standardisation, mean over batches.
+    // `SEURAT_V3`, `SEURAT_V3_PAPER`, `VST`: variance after standardisation, mean over batches.
     double *variances_norm;
     // `PEARSON_RESIDUALS`: variance of the residuals, with n, mean over batches.
     double *residual_variances;
-    // `SEURAT_V3`, `SEURAT_V3_PAPER`, `PEARSON_RESIDUALS`: 0 is the most variable; with batches the median over those
-    // in which the gene is among the `n_top_genes`. NaN if there are none.
+    // All but `SEURAT` and `CELL_RANGER`: 0 is the most variable of the chosen genes (`MEAN_VAR_PLOT`, `DISPERSION`: the
+    // highest dispersion); with batches the median over those in which the gene is among the `n_top_genes`. NaN if there
+    // are none.
     double *highly_variable_rank;
     // In how many batches the gene was chosen; without batches 0 or 1.
     int64_t *highly_variable_nbatches;
     // 1 if that is all of them, else 0.
     uint8_t *highly_variable_intersection;
-    // `SEURAT`, `CELL_RANGER` without batches: the gene's bin from 0, -1 if the gene was left out. Otherwise -1.
+    // `SEURAT`, `CELL_RANGER` without batches, `MEAN_VAR_PLOT`, `DISPERSION`: the gene's bin from 0, -1 if it is in none.
+    // Otherwise -1.
     int32_t *mean_bin;
-    // `SEURAT`, `CELL_RANGER` without batches: where bins end, open below and closed above.
+    // The same flavors: where bins end, open below and closed above.
     double *bin_edges;
-    // Length of `bin_edges`: for `SEURAT` n_bins + 1, for `CELL_RANGER` 21.
+    // Length of `bin_edges`: for `CELL_RANGER` 21, for bins of equal frequency n_bins, else n_bins + 1.
     int64_t bin_edges_len;
+    // `SEURAT_V3`, `SEURAT_V3_PAPER`, `VST` without batches: the variance that the curve expects at the gene's mean; 0 for a
+    // gene that does not vary.
+    double *variances_expected;
 } ScnHighlyVariableGenesOutputs;
 
 // Options of `scn_pp_normalize_total` and `scn_pp_normalize_log1p`. Null means all defaults. Set up by
@@ -350,8 +392,18 @@ typedef struct ScnScaleOptions {
     uint32_t struct_size;
     // 1 (default) to subtract each gene's mean, 0 to leave zeros zero.
     int32_t zero_center;
-    // Values above it become it, and with `zero_center` values below its negative become that; default infinity.
+    // Values above it become it, and with `zero_center` and `clip_below` values below its negative become that; default
+    // infinity.
     double max_value;
+    // 1 (default) to divide by the standard deviations, 0 to divide by nothing.
+    int32_t divide;
+    // 1 to divide what is not centred by sqrt(sum of squares / (n - 1)), as R's `scale` and Seurat do; 0 (default) by the
+    // standard deviation, as scanpy does.
+    int32_t root_mean_square;
+    // 1 (default) if `max_value` bounds centred values from below, too; 0 from above only, as in Seurat.
+    int32_t clip_below;
+    // Must be 0.
+    uint32_t reserved;
 } ScnScaleOptions;
 
 // What `scn_simulate_counts` draws. Set up by `scn_simulate_options_init`.
@@ -395,6 +447,8 @@ typedef struct ScnLoessOptions {
     double span;
     // A cell is cut in two while it holds more than n * span * cell points; default 0.2.
     double cell;
+    // Added to n * span before it is cut off to a whole number of points: default 0, as scikit-misc has it; R has 1e-5.
+    double slack;
 } ScnLoessOptions;
 
 // How `scn_tl_rank_genes_groups` compares. Set up by `scn_rank_genes_groups_options_init`; the defaults are scanpy's.
@@ -419,6 +473,13 @@ typedef struct ScnRankGenesGroupsOptions {
     double pseudocount;
     // Base of the log fold changes; default 2.
     double fold_change_base;
+    // Wilcoxon only: 1 for p-values from the exact distribution of U where both sides have fewer than 50 cells and no two
+    // values are equal, as R's wilcox.test has it; default 0. Scores stay those of the normal approximation.
+    int32_t exact;
+    // 1 if fractions shall count the values above zero, as Seurat does; default 0: those that are not zero, as scanpy does.
+    int32_t positive_fractions;
+    // The smallest group that is tested; default 2. 1 is possible for Wilcoxon only.
+    int64_t min_cells;
 } ScnRankGenesGroupsOptions;
 
 // Where `scn_tl_rank_genes_groups` writes. Each array is n_groups x n_vars, row-major, of `len` doubles; null is not
@@ -449,9 +510,9 @@ typedef struct ScnRankGenesGroupsOutputs {
     double *means;
     // Mean of the other side.
     double *means_reference;
-    // Part of the group's cells whose value is not zero.
+    // Part of the group's cells whose value is not zero, or above zero with `positive_fractions`.
     double *fractions;
-    // Part of the other side's cells whose value is not zero.
+    // The same of the other side's cells.
     double *fractions_reference;
 } ScnRankGenesGroupsOutputs;
 
@@ -901,13 +962,15 @@ ScnStatus scn_highly_variable_genes_outputs_init(struct ScnHighlyVariableGenesOu
 
 // Annotates highly variable genes.
 //
-// - `matrix`: log-normalised values for `SCN_HVG_SEURAT` and `SCN_HVG_CELL_RANGER`, counts for the other flavors.
+// - `matrix`: log-normalised values for `SCN_HVG_SEURAT`, `SCN_HVG_CELL_RANGER`, `SCN_HVG_MEAN_VAR_PLOT` and
+//   `SCN_HVG_DISPERSION`, counts for the other flavors.
 // - `batches`: the batch of each cell, from 0 to `n_batches` - 1, or -1 for a cell in none (it counts only in means and
 //   variances over all cells); null with `n_batches` 0 if there are none. Each batch is judged by itself; then:
 //   - `SEURAT`, `CELL_RANGER`: genes that no cell of a batch expresses have zeros there; means over batches; with
 //     `n_top_genes`, genes by number of batches that chose them, then by normalised dispersion;
 //   - `SEURAT_V3`: genes by median rank over the batches that chose them, then by number of those;
-//   - `SEURAT_V3_PAPER`, `PEARSON_RESIDUALS`: the other way round.
+//   - `SEURAT_V3_PAPER`, `VST`, `PEARSON_RESIDUALS`: the other way round;
+//   - `MEAN_VAR_PLOT`, `DISPERSION` take no batches.
 // - `name_order`: for `SEURAT` and `CELL_RANGER` with batches and `n_top_genes`, each gene's place in the order that
 //   settles ties (scanpy: that of gene names); null for the matrix' own order.
 // - `options`: null for all defaults.
@@ -926,10 +989,17 @@ ScnStatus scn_highly_variable_genes_outputs_init(struct ScnHighlyVariableGenesOu
 // warning, where scanpy fails; residuals of an empty cell are 0, where scanpy's are NaN; a variance that is rounding
 // error in scanpy is 0.
 //
+// Seurat's flavors: `VST`, `MEAN_VAR_PLOT` and `DISPERSION` follow FindVariableFeatures of Seurat 4.3 and 5, which chooses
+// no gene whose mean is 0 and so may find fewer than `n_top_genes`. Genes and their order are the same, statistics agree to
+// 1e-10. `SEURAT_V3` computes what `VST` does but takes R's loess for scikit-misc's (n * span cut off, where R adds 1e-5
+// first), chooses genes of mean 0 when there are no others, and adds up in another order, so that near-ties may part.
+// Genes whose counts differ in the order of the cells only tie but for rounding; Seurat's order among them depends on the
+// last bits of R's loess, and so on its BLAS. With R's own curve in `variances_expected` it is ours, too.
+//
 // Memory: a few doubles for each gene and batch, and one row of them per thread.
 //
 // Errors: `SCN_ERR_NULL`, `SCN_ERR_STRUCT_SIZE`, `SCN_ERR_INVALID_ARGUMENT` (an option out of range, `n_top_genes`
-// above the number of genes, a batch of fewer than two cells, labels out of range), `SCN_ERR_SHAPE` (lengths, no
+// above the number of genes, or given to `MEAN_VAR_PLOT`, batches given to a flavor that takes none, a batch of fewer than two cells, labels out of range), `SCN_ERR_SHAPE` (lengths, no
 // genes, fewer than two cells), `SCN_ERR_MATRIX`, `SCN_ERR_VALUE` (NaN, infinity, negative counts, bins that cannot be
 // told apart because too many genes have the same mean, no gene that varies).
 //
@@ -1231,8 +1301,8 @@ ScnStatus scn_scale_options_init(struct ScnScaleOptions *options, size_t struct_
 //   deviations; cells labelled -1 count for nothing and are copied as they are. Null with `groups_len` 0 and `n_groups`
 //   1: all cells together.
 // - `options`: null for the defaults.
-// - `means`, `stds`: `n_groups` x n_vars (row-major) means and standard deviations (divisor n - 1; 1 for a gene that does
-//   not vary), NaN for a group without cells; or null.
+// - `means`, `stds`: `n_groups` x n_vars (row-major) means, and what values were divided by: standard deviations (divisor
+//   n - 1) unless the options say else, 1 in place of 0; NaN for a group without cells; or null.
 // - `out`: n_obs * n_vars values of type `out_type` (`SCN_F32` or `SCN_F64`); its lines along `out_major` (`SCN_OBS` or
 //   `SCN_VAR`) follow each other. It must not overlap the matrix.
 //
@@ -1241,6 +1311,10 @@ ScnStatus scn_scale_options_init(struct ScnScaleOptions *options, size_t struct_
 // Reference: scanpy's `pp.scale` (with `mask_obs` as groups 0 and -1). Where we differ: float32 results are rounded
 // once, not twice; a gene of equal values has standard deviation 1 whatever rounding leaves of its variance; with a mask a
 // sparse matrix that is centred becomes dense, not a sparse matrix full of values. Groups are our extension.
+//
+// With `root_mean_square` 1 and `clip_below` 0 this is Seurat's ScaleData: `zero_center` is its do.center, `divide` its
+// do.scale, groups are its split.by. Where we differ: a gene of equal values is 0 when centred, whatever rounding leaves of
+// its variance.
 //
 // Memory: three doubles per group and gene. A call that is cancelled while it writes leaves the scaled matrix, and nothing
 // else, written in part.
@@ -1405,7 +1479,7 @@ ScnStatus scn_loess_options_init(struct ScnLoessOptions *options, size_t struct_
 //
 // Reference: R's `stats::loess` and scikit-misc's `skmisc.loess`, both of which run netlib's dloess; fitted values agree
 // with them to 1e-10. Fits near singular (many equal x) use a pseudoinverse and warn through the log callback, as in R;
-// scikit-misc fails there. `n * span` is cut off to a whole number of points as in scikit-misc; newer R adds 1e-5 first.
+// scikit-misc fails there. `n * span` is cut off to a whole number of points as in scikit-misc, unless `slack` is R's.
 //
 // Memory: a few doubles for each point.
 //
@@ -1541,7 +1615,8 @@ ScnStatus scn_rank_genes_groups_outputs_init(struct ScnRankGenesGroupsOutputs *o
 // Wilcoxon: ranks are those of all cells of the comparison, ties getting their mean; rank sums, U and the tie term are
 // exact integers, so that nothing overflows or rounds below 3e9 cells. z = (U - n m / 2) / s, where
 // s^2 = n m (N + 1) / 12, or n m / 12 * (N + 1 - sum(t^3 - t) / (N (N - 1))) if `tie_correct`; with `continuity`
-// |U - n m / 2| is less 1/2, but not below 0. All values tied: z = 0, p = 1.
+// |U - n m / 2| is less 1/2, but not below 0. All values tied: z = 0, p = 1. With `tie_correct` and `continuity` p is that of
+// Seurat's FindMarkers (limma, presto), with `exact` too that of R's wilcox.test.
 //
 // t-tests: means and unbiased variances in double precision, sums over cells in their order. Where both sides are
 // constant t is 0 and p is 1 if they are equal, else t is infinite and p is 0.
@@ -1556,8 +1631,8 @@ ScnStatus scn_rank_genes_groups_outputs_init(struct ScnRankGenesGroupsOutputs *o
 // obs-major and the method Wilcoxon, blocks of genes of 32 MB and 4 bytes per cell and thread to make them.
 //
 // Errors: `SCN_ERR_NULL`, `SCN_ERR_STRUCT_SIZE`, those of the matrix, `SCN_ERR_SHAPE` (lengths of groups, outputs),
-// `SCN_ERR_INVALID_ARGUMENT` (an option, a label or the reference out of range; `u`, `auroc`, `tie_correct` or
-// `continuity` with a t-test), `SCN_ERR_VALUE` (a group of less than two cells, or nothing to compare it with; a value
+// `SCN_ERR_INVALID_ARGUMENT` (an option, a label or the reference out of range; `u`, `auroc`, `tie_correct`,
+// `continuity` or `exact` with a t-test), `SCN_ERR_VALUE` (a group of less than `min_cells`, or nothing to compare it with; a value
 // that is NaN or infinite), `SCN_ERR_CANCELLED`.
 //
 // @since 0.1.0
