@@ -18,7 +18,10 @@ test_that("NULL is the default, and what the documentation says of it", {
   expect_identical(scn_defaults("loess")[c("span", "degree", "cell")], c(span = 0.75, degree = 2, cell = 0.2))
   hvg <- c(min_mean = 0.0125, max_mean = 3, min_disp = 0.5, max_disp = Inf, n_bins = 20, span = 0.3, theta = 100)
   expect_identical(scn_defaults("highly_variable_genes")[names(hvg)], hvg)
-  expect_identical(scn_defaults("scale"), c(zero_center = 1, max_value = Inf))
+  expect_identical(
+    scn_defaults("scale"),
+    c(zero_center = 1, max_value = Inf, divide = 1, root_mean_square = 0, clip_below = 1)
+  )
   expect_identical(scn_defaults("normalize_total")[["max_fraction"]], 0.05)
   expect_identical(scn_defaults("control_genes"), c(ctrl_as_ref = 1, ctrl_size = 50, n_bins = 25, random_state = 0))
   simulated <- c(n_clusters = 5, markers_per_cluster = 20, n_batches = 1, marker_fold_change = 8, batch_sd = 0.3, library_size = 3000)
