@@ -408,6 +408,7 @@ static void variable_genes(const char *flavor_name, int32_t flavor, int batched)
     out.dispersions_norm = doubles(n_vars);
     out.variances = doubles(n_vars);
     out.variances_norm = doubles(n_vars);
+    out.variances_expected = doubles(n_vars);
     out.residual_variances = doubles(n_vars);
     out.highly_variable_rank = doubles(n_vars);
     out.highly_variable_nbatches = memory(n_vars * 8);
@@ -437,6 +438,9 @@ static void variable_genes(const char *flavor_name, int32_t flavor, int batched)
         write_f64(name, "residual_variances", out.residual_variances, n_vars);
     } else {
         write_f64(name, "variances_norm", out.variances_norm, n_vars);
+        if (!batched) {
+            write_f64(name, "variances_expected", out.variances_expected, n_vars);
+        }
     }
 }
 

@@ -102,6 +102,9 @@ void write_variable(const std::string& name, int flavor, bool batches, const scn
         write(name + ".residual_variances", made.residual_variances);
     } else {
         write(name + ".variances_norm", made.variances_norm);
+        if (!batches) {
+            write(name + ".variances_expected", made.variances_expected);
+        }
     }
 }
 

@@ -46,13 +46,15 @@ test_that("each flavor has its columns, with and without batches", {
   counts <- counts[rowSums(counts) > 0, ]
   logs <- scn_normalize_log1p(counts)
   batches <- small_groups(ncol(counts), c("x", "y"))
-  for (flavor in names(scnative:::FLAVORS)) {
-    x <- if (flavor %in% c("seurat", "cell_ranger")) logs else counts
-    for (of in list(NULL, batches)) {
+  for (flavor in setdiff(names(scnative:::FLAVORS), "mean_var_plot")) {
+    columns <- scnative:::FLAVOR_COLUMNS[[flavor]]
+    binned <- "dispersions" %in% columns
+    x <- if (binned) logs else counts
+    for (of in if (flavor == "dispersion") list(NULL) else list(NULL, batches)) {
       genes <- suppressWarnings(scn_highly_variable_genes(x, flavor, n_top_genes = 30, batches = of))
       expect_identical(sum(genes$highly_variable), 30L)
-      expect_true(all(scnative:::FLAVOR_COLUMNS[[flavor]] %in% names(genes)))
-      expect_identical("mean_bin" %in% names(genes), is.null(of) && flavor %in% c("seurat", "cell_ranger"))
+      expect_identical(setdiff(columns, names(genes)), if ("variances_expected" %in% columns && !is.null(of)) "variances_expected" else character())
+      expect_identical("mean_bin" %in% names(genes), is.null(of) && binned)
       expect_identical(rownames(genes), rownames(x))
     }
   }
@@ -69,9 +71,25 @@ test_that("names settle ties in the C locale's order, whatever the order of gene
   expect_identical(chosen(logs), chosen(logs[rev(seq_len(nrow(logs))), ]))
 })
 
+test_that("flavors that are Seurat's own take what fits them", {
+  logs <- small_logs(200, 120)
+  genes <- scn_highly_variable_genes(logs, "mean_var_plot", min_mean = 0.1, max_mean = 8, min_disp = 1, n_bins = 5)
+  expect_length(attr(genes, "bin_edges"), 6)
+  expect_identical(genes$highly_variable, genes$means > 0.1 & genes$means < 8 & genes$dispersions_norm > 1)
+  filled <- logs[rowSums(logs) > 0, ]
+  genes <- scn_highly_variable_genes(filled, "dispersion", n_top_genes = 9, n_bins = 5, binning = "equal_frequency")
+  expect_length(attr(genes, "bin_edges"), 5)
+  expect_identical(order(genes$highly_variable_rank)[1:9], order(-genes$dispersions)[1:9])
+  expect_error(scn_highly_variable_genes(logs, "mean_var_plot", n_top_genes = 5), "n_top_genes", class = "scn_error_invalid_argument")
+  expect_error(scn_highly_variable_genes(logs, "dispersion", binning = "any"), "binning: is \"any\"", class = "scn_error_invalid_argument")
+  expect_error(
+    scn_highly_variable_genes(small_counts(), "vst", variances_expected = 1:3), "variances_expected: has 3", class = "scn_error_shape"
+  )
+})
+
 test_that("bad options are named", {
   counts <- small_counts()
-  expect_error(scn_highly_variable_genes(counts, "vst"), "flavor: is \"vst\".*seurat_v3", class = "scn_error_invalid_argument")
+  expect_error(scn_highly_variable_genes(counts, "triku"), "flavor: is \"triku\".*seurat_v3", class = "scn_error_invalid_argument")
   expect_error(scn_highly_variable_genes(counts, n_top_genes = 0), "n_top_genes", class = "scn_error_invalid_argument")
   expect_error(scn_highly_variable_genes(counts, n_top_genes = 1e6), "n_top_genes", class = "scn_error_invalid_argument")
   expect_error(scn_highly_variable_genes(counts, n_bins = 2.5), "n_bins: is 2.5", class = "scn_error_invalid_argument")
