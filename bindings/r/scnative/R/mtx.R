@@ -13,7 +13,7 @@
 #'   `scn_write_mtx()`: `path`, invisibly.
 #' @section Errors: `scn_error_not_found` for a file or folder that does not exist; `scn_error_io` for one that is malformed,
 #'   with file and line.
-#' @section Reference: `Matrix::readMM()` and `Matrix::writeMM()`, in whose files numbers do not always read back as the same.
+#' @section Reference: `Matrix::readMM()` and `Matrix::writeMM()`.
 #' @seealso [scn_read_10x_mtx()]
 #' @examples
 #' counts <- scn_simulate_counts(10, 120)$counts

@@ -71,3 +71,21 @@ test_that("the namespace can be unloaded and loaded again", {
   ))
   expect_identical(said[length(said)], "fine")
 })
+
+test_that("a file that SCNATIVE_LIB names without a folder is the one in the working directory", {
+  before <- Sys.getenv("SCNATIVE_LIB", NA)
+  on.exit(if (is.na(before)) Sys.unsetenv("SCNATIVE_LIB") else Sys.setenv(SCNATIVE_LIB = before))
+  Sys.setenv(SCNATIVE_LIB = "libscnative.so")
+  expect_identical(scnative:::library_candidates(), c(SCNATIVE_LIB = "./libscnative.so"))
+})
+
+test_that("loading the package opens no library and no package outside base R, and dense matrices need none", {
+  said <- fresh_r(c(
+    "library(scnative)",
+    "base <- rownames(installed.packages(priority = 'base'))",
+    "cat(is.null(scnative:::library_state$path), '\\n')",
+    "invisible(scn_normalize_log1p(matrix(1:4, 2)))",
+    "cat(setdiff(loadedNamespaces(), c(base, 'scnative')), '\\n')"
+  ))
+  expect_identical(trimws(said), c("TRUE", ""))
+})
