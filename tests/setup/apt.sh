@@ -24,8 +24,9 @@ else
 fi
 echo "installing ${missing[*]}" >&2
 {
-    "${as_root[@]}" apt-get -qq update
-    "${as_root[@]}" DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends "${missing[@]}"
+    wait=(-o DPkg::Lock::Timeout=300 -o Acquire::Retries=3)
+    "${as_root[@]}" apt-get "${wait[@]}" -qq update
+    "${as_root[@]}" DEBIAN_FRONTEND=noninteractive apt-get "${wait[@]}" -qq install -y --no-install-recommends "${missing[@]}"
 } >/dev/null 2>&1 || {
     echo "could not be installed here: sudo $how" >&2
     exit 1
