@@ -65,11 +65,11 @@ pub struct Simulated {
 
 /// Domains of the random streams, so that cells and genes never share one.
 mod domain {
-    pub const CELL: u64 = 1;
-    pub const GENE: u64 = 2;
-    pub const MARKERS: u64 = 3;
+    pub(super) const CELL: u64 = 1;
+    pub(super) const GENE: u64 = 2;
+    pub(super) const MARKERS: u64 = 3;
     /// Batch `b` has domain `BATCH + b`, so it stays last.
-    pub const BATCH: u64 = 4;
+    pub(super) const BATCH: u64 = 4;
 }
 
 /// Draws a count matrix from the context's seed. `V` is f32 or an integer type wide enough for the counts.
