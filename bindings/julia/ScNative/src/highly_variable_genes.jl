@@ -59,7 +59,7 @@ infinite or negative values. Memory: a few doubles for each gene, batch and thre
 
 # Examples
 ```jldoctest
-julia> counts = simulate_counts(100, 50; seed = 1).counts;
+julia> counts = simulate_counts(100, 200; seed = 1).counts;
 
 julia> genes = highly_variable_genes(counts; flavor = :seurat_v3, n_top_genes = 10);
 

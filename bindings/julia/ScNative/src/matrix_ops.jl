@@ -59,7 +59,7 @@ Julia's own functions make no such matrices; those that are put together from ar
 ```jldoctest
 julia> using SparseArrays
 
-julia> X = SparseMatrixCSC(2, 1, [1, 4], [2, 1, 2], [1, 2, 3]);
+julia> X = SparseMatrixCSC(3, 1, [1, 4], [2, 1, 2], [1, 2, 3]);
 
 julia> nonzeros(sum_duplicates(X)) == [2, 4]
 true

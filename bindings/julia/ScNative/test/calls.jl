@@ -16,7 +16,7 @@
     decreasing = SparseMatrixCSC(2, 2, [1, 2, 3], [1, 2], [1.0, 2.0])
     SparseArrays.getcolptr(decreasing)[2] = 7
     @test refuses(() -> ScNative.validate(decreasing), "SCN_ERR_MATRIX", "indptr")
-    @test refuses(() -> log1p!(Int.(A)), "SCN_ERR_TYPE", "I64")
+    @test refuses(() -> log1p!(Int.(A)), "SCN_ERR_TYPE", "i64")
     @test refuses(() -> with_settings(() -> ScNative.validate(A); n_threads = -3), "SCN_ERR_INVALID_ARGUMENT", "n_threads: is -3")
     @test refuses(() -> read_mtx("/nowhere/at/all.mtx"), "SCN_ERR_NOT_FOUND", "/nowhere/at/all.mtx")
     malformed = joinpath(mktempdir(), "bad.mtx")

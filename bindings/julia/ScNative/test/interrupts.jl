@@ -45,7 +45,7 @@ end
     env = copy(ENV)
     env["SCNATIVE_LIB"] = ScNative.library_path()
     command = setenv(`$(Base.julia_cmd()) -i -q --color=no --startup-file=no --project=$PACKAGE`, env)
-    input = "$(replace(PREPARE, "; " => "\n"))\nprintln(\"ready\"); try slow(60_000) catch error println(\"stopped by \", error) end\nprintln(6 * 7)\n"
+    input = "$PREPARE\nprintln(\"ready\"); try slow(60_000) catch error println(\"stopped by \", error) end\nprintln(6 * 7)\n"
     done = interrupted(command, input)
     @test occursin("InterruptException", done.rest) && occursin("42", done.rest)
     @test done.took < 0.2

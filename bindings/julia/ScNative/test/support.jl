@@ -50,3 +50,9 @@ isstruct(value) = value isa DataType && value <: ScNative.ScnStruct && value !==
 "A call that takes seconds: all pairs of so many points; as text too, for child processes."
 const SLOW = "slow(n) = mmd(repeat([0.1, 0.7, 0.3, 0.9]; outer = (5, 1)) .* (1:n)', [i % 3 for i in 1:n]; gammas = 1e-9)"
 eval(Meta.parse(SLOW))
+
+"A copy that lies as the original does."
+duplicate(X::Union{Array,SparseMatrixCSC}) = copy(X)
+duplicate(X::Transpose) = transpose(duplicate(parent(X)))
+duplicate(X::Adjoint) = adjoint(duplicate(parent(X)))
+duplicate(X::SubArray) = view(copy(parent(X)), parentindices(X)...)
