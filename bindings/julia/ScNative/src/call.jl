@@ -59,7 +59,8 @@ listen() = scn_set_log_callback(@cfunction(on_log, Cvoid, (Int32, Ptr{UInt8}, Pt
 function flush_warnings()
     messages = pending()
     while !isempty(messages)
-        @warn popfirst!(messages)
+        message = popfirst!(messages) # @warn evaluates its argument only where somebody listens
+        @warn message
     end
 end
 

@@ -68,6 +68,9 @@ end
     @test_logs (:warn, r"whole|integer"i) highly_variable_genes(A .+ 0.5; flavor = :seurat_v3, n_top_genes = 5)
     @test_logs highly_variable_genes(A .+ 0.5; flavor = :seurat_v3, n_top_genes = 5, check_values = false)
     @test_logs (:warn, r"-1|below|NaN"i) log1p!([-2.0 1.0])
+    # nor do they wait for another listener where there is none
+    with_logger(() -> log1p!([-2.0 1.0]), NullLogger())
+    @test_logs log1p!([2.0 1.0])
 end
 
 @testset "results are freed, also those of calls that fail" begin
