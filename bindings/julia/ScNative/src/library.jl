@@ -39,7 +39,8 @@ function addresses(path::String)
     library = try
         dlopen(path, RTLD_LAZY | RTLD_LOCAL)
     catch error
-        return error isa ErrorException ? error.msg : rethrow()
+        error isa ErrorException || rethrow()
+        return replace(last(split(error.msg, '\n')), "$path: " => "")
     end
     version = dlsym_e(library, :scn_abi_version)
     version == C_NULL && return "is not scnative (it has no scn_abi_version)"

@@ -1,12 +1,16 @@
-"A child process that uses the package and the library that this one does."
-function julia(code, environment...; flags = ``)
+"The environment of a child process that uses the library that this one does, and these variables."
+function with_library(variables...)
     env = copy(ENV)
     env["SCNATIVE_LIB"] = ScNative.library_path()
-    for (name, value) in environment
+    for (name, value) in variables
         env[name] = value
     end
-    return setenv(`$(Base.julia_cmd()) --startup-file=no --project=$PACKAGE $flags -e $code`, env)
+    return env
 end
+
+"A child process that runs this code."
+julia(code, variables...) =
+    setenv(`$(Base.julia_cmd()) --startup-file=no --project=$PACKAGE -e $code`, with_library(variables...))
 
 "What a child process printed, and whether it ended well."
 function outcome(command)
