@@ -29,6 +29,10 @@ end
 "A result as genes x cells, dense."
 upright(X, cells) = Matrix(cells === :columns ? X : permutedims(X))
 
+# What a flavor of highly variable genes takes.
+matrix_for(flavor) = flavor in (:seurat, :cell_ranger, :mean_var_plot, :dispersion) ? LOG : MATRIX
+top_of(flavor) = flavor === :mean_var_plot ? nothing : 10
+
 # name => (the matrix, what is done to it)
 const DONE = [
     "validate" => (LOG, (X, c) -> ScNative.validate(X; cells = c) === X),
@@ -40,7 +44,7 @@ const DONE = [
     "qc_metrics" => (MATRIX, (X, c) -> qc_metrics(X; percent_top = (5, 9), subsets = (mt = MATRIX[:, 1] .> 0,), cells = c)),
     "filter_cells" => (LOG, (X, c) -> filter_cells(X; min_counts = 20, cells = c)),
     "filter_genes" => (LOG, (X, c) -> filter_genes(X; max_cells = 40, cells = c)),
-    ("highly_variable_genes, $f" => (f in (:seurat, :cell_ranger) ? LOG : MATRIX, (X, c) -> highly_variable_genes(X; flavor = f, n_top_genes = 10, cells = c)) for f in keys(ScNative.FLAVORS))...,
+    ("highly_variable_genes, $f" => (matrix_for(f), (X, c) -> highly_variable_genes(X; flavor = f, n_top_genes = top_of(f), cells = c)) for f in keys(ScNative.FLAVORS))...,
     ("rank_genes_groups, $m" => (LOG, (X, c) -> rank_genes_groups(X, CLUSTERS; method = m, cells = c)) for m in keys(ScNative.METHODS))...,
     "scale" => (LOG, (X, c) -> (r = ScNative.scale(X; type = Float64, cells = c); merge(r, (X = upright(r.X, c),)))),
     "regress_out" => (LOG, (X, c) -> upright(regress_out(X, sin.(1:70); cells = c), c)),
