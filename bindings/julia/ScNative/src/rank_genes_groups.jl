@@ -16,6 +16,8 @@ const FOLD_CHANGES = (
     scanpy_v2 = SCN_FOLD_CHANGE_SCANPY_V2,
     seurat_v4 = SCN_FOLD_CHANGE_SEURAT_V4,
     seurat_v5 = SCN_FOLD_CHANGE_SEURAT_V5,
+    seurat_v4_means = SCN_FOLD_CHANGE_SEURAT_V4_MEANS,
+    difference = SCN_FOLD_CHANGE_DIFFERENCE,
 )
 const COMPARISONS = (
     :scores,
@@ -33,7 +35,8 @@ const COMPARISONS = (
 
 """
     rank_genes_groups(X, groups; n_groups, reference = nothing, method = :t_test, corr_method = :benjamini_hochberg,
-                      tie_correct = false, continuity = false, fold_change = :scanpy_v1, log1p_base, pseudocount, fold_change_base,
+                      tie_correct = false, continuity = false, exact = false, positive_fractions = false, min_cells = 2,
+                      fold_change = :scanpy_v1, log1p_base, pseudocount, fold_change_base,
                       results = (:scores, :pvals, :pvals_adj, :log_fold_changes), cells = :columns)
 
 Compares each group of cells with all others, or with one group, gene by gene.
@@ -46,9 +49,13 @@ Compares each group of cells with all others, or with one group, gene by gene.
   pooled variance), `:wilcoxon` (rank sum test, normal approximation). scanpy's spellings, `"t-test"`, are taken as well.
 - `corr_method`: `:benjamini_hochberg`, `:benjamini_yekutieli` or `:bonferroni`; each group is corrected for its own tests.
 - `tie_correct`, `continuity`: Wilcoxon only: ties lower the variance; half a unit between U and its mean. scanpy does neither, R both.
+- `exact`: Wilcoxon only: p-values from the exact distribution of U where both sides have fewer than 50 cells and no two values are
+  equal, as R's `wilcox.test` has it.
+- `positive_fractions`: fractions count the values above zero, as Seurat does, rather than those that are not zero.
+- `min_cells`: the smallest group that is tested; 1 is possible for Wilcoxon only.
 - `fold_change`: with u = expm1(X) and c the pseudocount: `:scanpy_v1` log((expm1(mean X1) + c) / (expm1(mean X2) + c)); `:scanpy_v2`
   log((mean u1 + c) / (mean u2 + c)); `:seurat_v4` log(mean u1 + c) - log(mean u2 + c); `:seurat_v5` log((sum u1 + c) / n1) -
-  log((sum u2 + c) / n2).
+  log((sum u2 + c) / n2); `:seurat_v4_means` log(mean X1 + c) - log(mean X2 + c); `:difference` mean X1 - mean X2.
 - `log1p_base`: base of the logarithm that `X` is in (e); `pseudocount`: the c above (1e-9 for scanpy's, 1 for Seurat's);
   `fold_change_base`: base of the results (2).
 - `results`: which of `:scores`, `:pvals`, `:pvals_adj`, `:log_fold_changes`, `:ln_pvals`, `:u`, `:auroc` (these two Wilcoxon only),
@@ -57,7 +64,7 @@ Compares each group of cells with all others, or with one group, gene by gene.
 Returns `groups`, the labels in their order, and a genes x groups matrix for each result. If the reference is a group, all that compares
 is NaN in its own column. [`markers`](@ref) makes a table of it.
 
-Throws a [`ScNativeError`](@ref) for a group of less than two cells, a value that is NaN or infinite, an argument out of range. p-values are
+Throws a [`ScNativeError`](@ref) for a group of less than `min_cells`, a value that is NaN or infinite, an argument out of range. p-values are
 right to 1e-10 relative down to 1e-300; U and the tie term are exact integers. Same answers as scipy's `mannwhitneyu` and `ttest_ind` in
 double; `scnative.h` says more. Memory: the results twice, two to five doubles per group and gene.
 
@@ -87,6 +94,9 @@ function rank_genes_groups(
     corr_method = :benjamini_hochberg,
     tie_correct = false,
     continuity = false,
+    exact = false,
+    positive_fractions = false,
+    min_cells = nothing,
     fold_change = :scanpy_v1,
     log1p_base = nothing,
     pseudocount = nothing,
@@ -103,6 +113,9 @@ function rank_genes_groups(
         reference = reference_code(labels, reference),
         tie_correct = tie_correct,
         continuity = continuity,
+        exact = exact,
+        positive_fractions = positive_fractions,
+        min_cells = min_cells,
         corr_method = code(corr_method, CORR_METHODS, "corr_method"),
         fold_change = code(fold_change, FOLD_CHANGES, "fold_change"),
         log1p_base = log1p_base,

@@ -1,23 +1,28 @@
 # Scaling of genes, and residuals of regressions.
 
 """
-    ScNative.scale(X; zero_center = true, max_value, mask, groups, n_groups, type, cells = :columns)
-    scale!(X; zero_center = true, max_value, mask, groups, n_groups, cells = :columns)
+    ScNative.scale(X; zero_center = true, max_value, divide = true, root_mean_square = false, clip_below = true, mask, groups, n_groups,
+                   type, cells = :columns)
+    scale!(X; ...)
 
 Scales each gene to variance 1 and mean 0.
 
 - `X`: sparse or dense. `scale!` changes Float32 or Float64 values in place, of a sparse matrix with `zero_center = false` only.
 - `zero_center`: whether to subtract the means. A sparse matrix becomes dense by it, and stays sparse without.
-- `max_value`: values above it become it; with `zero_center` values below its negative become that.
+- `max_value`: values above it become it; with `zero_center` and `clip_below` values below its negative become that.
+- `divide`: whether to divide by the standard deviations; without it values are centred and clipped only.
+- `root_mean_square`: what is not centred is divided by the square root of its sum of squares over n - 1, as R's `scale` and Seurat do,
+  rather than by the standard deviation.
+- `clip_below`: whether `max_value` bounds centred values from below, too; in Seurat it does not.
 - `mask`: a `Bool` for each cell: means and standard deviations are of these cells alone, and the others stay as they are.
 - `groups`: a label for each cell, `missing` for none (with `n_groups`: 1 to that, 0 for none): each group is scaled by its own means and
   standard deviations, cells in none stay. An extension of scnative.
-- `type`: Float32 or Float64 for a new dense matrix; by default, as in scanpy, Float32 for a dense matrix of that and for a sparse one with
-  a mask or groups, else Float64.
+- `type`: not of `scale!`: Float32 or Float64 for a new dense matrix; by default, as in scanpy, Float32 for a dense matrix of that and for a
+  sparse one with a mask or groups, else Float64.
 
-Returns `(X, mean, std)`: the matrix (a `Matrix` if dense) and a Float64 for each gene, or with groups genes x groups. Standard deviations
-have divisor n - 1, and are 1 for a gene that does not vary. Everything is computed in double and rounded once. Memory: the result and
-three doubles per group and gene. As scanpy's `pp.scale`.
+Returns `(X, mean, std)`: the matrix (a `Matrix` if dense) and, a Float64 for each gene (with groups genes x groups), its mean and what it was
+divided by: the standard deviation with divisor n - 1, or 1 for a gene that does not vary. Everything is computed in double and rounded
+once. Memory: the result and three doubles per group and gene. As scanpy's `pp.scale`.
 
 # Examples
 ```jldoctest
@@ -34,42 +39,44 @@ julia> scaled.mean
  5.0
 ```
 """
-function scale(X; type = nothing, zero_center = true, max_value = nothing, mask = nothing, groups = nothing, n_groups = nothing, cells = :columns)
+function scale(X; type = nothing, cells = :columns, how...)
     view = View(X, cells)
     T = value_type(view.matrix.value_type)
-    if is_sparse(view) && !zero_center
+    if is_sparse(view) && !get(how, :zero_center, true)
         type === nothing || fail(:SCN_ERR_INVALID_ARGUMENT, "type: is $type, must be nothing: a sparse matrix that stays sparse keeps its type")
         copied = like(view, Vector{T <: AbstractFloat ? T : Float64}(nonzeros(view.source)[1:n_stored(view)]))
-        return scale!(copied; zero_center = false, max_value, mask, groups, n_groups, cells)
+        return scale!(copied; cells = cells, how...)
     end
-    how = scaling(view, zero_center, max_value, mask, groups, n_groups)
-    single = T === Float32 && (!is_sparse(view) || mask !== nothing || groups !== nothing)
+    (arguments, moments) = scaling(view; how...)
+    some_cells = any(name -> get(how, name, nothing) !== nothing, (:mask, :groups))
+    single = T === Float32 && (!is_sparse(view) || some_cells)
     made = Matrix{type === nothing ? (single ? Float32 : Float64) : type}(undef, size(X))
     out = (view.cells_in_columns ? SCN_OBS : SCN_VAR, value_tag(eltype(made), "type"), made, length(made))
-    invoke(scn_pp_scale, "scale", view, how.arguments..., out...)
-    return (X = made, mean = how.mean, std = how.std)
+    invoke(scn_pp_scale, "scale", view, arguments..., out...)
+    return merge((X = made,), moments)
 end
 
 @doc (@doc scale)
-function scale!(X; zero_center = true, max_value = nothing, mask = nothing, groups = nothing, n_groups = nothing, cells = :columns)
+function scale!(X; cells = :columns, how...)
     view = View(X, cells; inplace = true)
-    how = scaling(view, zero_center, max_value, mask, groups, n_groups)
-    invoke(scn_pp_scale_inplace, "scale", view, how.arguments...)
-    return (X = X, mean = how.mean, std = how.std)
+    (arguments, moments) = scaling(view; how...)
+    invoke(scn_pp_scale_inplace, "scale", view, arguments...)
+    return merge((X = X,), moments)
 end
 
 "The arguments that both ways of scaling have, and where means and standard deviations go."
-function scaling(view, zero_center, max_value, mask, groups, n_groups)
+function scaling(view; mask = nothing, groups = nothing, n_groups = nothing, options...)
     mask === nothing || groups === nothing ||
         fail(:SCN_ERR_INVALID_ARGUMENT, "mask, groups: only one of them can be given; label the cells to leave out missing")
     labels = groups !== nothing ? grouped(groups, n_groups) : mask !== nothing ? masked(mask) : nothing
     codes, count = labels === nothing ? (nothing, 1) : (labels.codes, length(labels))
     mean, std = zeros(n_vars(view), count), zeros(n_vars(view), count)
-    options = defaults(ScnScaleOptions; zero_center = zero_center, max_value = max_value)
-    arguments = (address(codes), len(codes), count, options, mean, length(mean), std, length(std))
-    moments = groups === nothing ? (vec(mean), vec(std)) : (mean, std)
-    return (arguments = arguments, mean = moments[1], std = moments[2])
+    given = defaults(ScnScaleOptions; known(options, SCALE_KEYWORDS)...)
+    arguments = (address(codes), len(codes), count, given, mean, length(mean), std, length(std))
+    return arguments, groups === nothing ? (mean = vec(mean), std = vec(std)) : (mean = mean, std = std)
 end
+
+const SCALE_KEYWORDS = (:zero_center, :max_value, :divide, :root_mean_square, :clip_below)
 
 function masked(mask)
     mask isa AbstractVector{Bool} || fail(:SCN_ERR_TYPE, "mask: is a $(typeof(mask)), must be a vector of Bool, one for each cell")

@@ -131,7 +131,9 @@ end
     @test v3.highly_variable_rank[by_rank[1:7]] == 0:6
     # the definition, with the library's own loess (which operations below hold against exact polynomials)
     varies = variances .> 0
-    expected_sd = sqrt.(exp10.(loess(log10.(means[varies]), log10.(variances[varies]); span = 0.3)))
+    sd_of_curve(means, variances) = sqrt.(exp10.(loess(log10.(means), log10.(variances); span = 0.3)))
+    expected_sd = sd_of_curve(means[varies], variances[varies])
+    @test v3.variances_expected[varies] ≈ expected_sd .^ 2
     standardised = (COUNTS[varies, :] .- means[varies]) ./ expected_sd
     clipped = min.(COUNTS[varies, :], expected_sd .* sqrt(CELLS) .+ means[varies])
     squares = sum(abs2, clipped .- means[varies]; dims = 2)
@@ -166,6 +168,23 @@ end
     @test seurat.means[raw_mean.>0] ≈ log1p.(raw_mean)[raw_mean.>0] rtol = 1e-9
     @test seurat.dispersions[raw_var.>0] ≈ log.(raw_var ./ raw_mean)[raw_var.>0] rtol = 1e-9
     @test seurat.highly_variable == ((seurat.means .> 1) .& (seurat.means .< 5) .& (seurat.dispersions_norm .> 0.1))
+
+    # Seurat's own
+    vst = highly_variable_genes(COUNTS; flavor = :vst, n_top_genes = 7)
+    @test vst.variances_expected[varies] ≈ sd_of_curve(means[varies], variances[varies]) .^ 2
+    by_curve = highly_variable_genes(COUNTS; flavor = :vst, n_top_genes = 7, variances_expected = vst.variances_expected)
+    @test isequal(by_curve, vst)
+    halved = highly_variable_genes(COUNTS; flavor = :vst, n_top_genes = 7, variances_expected = vst.variances_expected ./ 2)
+    @test halved.variances_expected == vst.variances_expected ./ 2 && halved.variances_norm != vst.variances_norm
+    for binning in (:equal_width, :equal_frequency)
+        plot, edges = highly_variable_genes(LOGGED; flavor = :mean_var_plot, min_mean = 1, max_mean = 5, min_disp = 0.1, binning = binning, bin_edges = true)
+        @test plot.highly_variable == ((plot.means .> 1) .& (plot.means .< 5) .& (plot.dispersions_norm .> 0.1))
+        @test plot.dispersions[raw_var.>0] ≈ log.(raw_var ./ raw_mean)[raw_var.>0]
+        @test all(i -> edges[plot.mean_bin[i]] <= plot.means[i] * (1 + 1e-12) && plot.means[i] <= edges[plot.mean_bin[i]+1], findall(>(0), plot.mean_bin))
+    end
+    dispersed = highly_variable_genes(LOGGED; flavor = :dispersion, n_top_genes = 5)
+    highest = sortperm(replace(dispersed.dispersions, NaN => -Inf); rev = true, alg = MergeSort)[1:5]
+    @test findall(dispersed.highly_variable) == sort(highest) && dispersed.highly_variable_rank[highest] == 0:4
 
     batches = [i % 2 == 0 ? "even" : "odd" for i in 1:CELLS]
     both = highly_variable_genes(COUNTS; flavor = :seurat_v3, n_top_genes = 7, batches = batches)
@@ -222,6 +241,24 @@ end
     @test pooled.scores[17, 1] ≈ (mean(x) - mean(y)) / sqrt(s * (1 / n + 1 / m))
     @test pooled.log_fold_changes[17, 1] ≈ log((sum(expm1, x) + 1) / n) - log((sum(expm1, y) + 1) / m)
 
+    # exact p-values: all ways of choosing the group among the cells
+    few = [0.1 0.7 0.35 0.9 0.42 0.77 0.05]
+    u(chosen) = sum(few[i] > few[j] for i in chosen, j in setdiff(1:7, chosen))
+    choices = [findall(isodd, digits(k; base = 2, pad = 7)) for k in 0:2^7-1 if count_ones(k) == 3]
+    observed, center = u([2, 4, 6]), 3 * 4 / 2
+    expected_p = mean(abs(u(chosen) - center) >= abs(observed - center) for chosen in choices)
+    exact = rank_genes_groups(few, [1, 2, 1, 2, 1, 2, 1]; method = :wilcoxon, exact = true, results = (:pvals, :u))
+    @test exact.u[1, 2] == observed && exact.pvals[1, 2] ≈ expected_p
+    signed = [-1.0 0 2 3 -4 0]
+    fractions(; kwargs...) = rank_genes_groups(signed, [1, 1, 1, 2, 2, 2]; results = (:fractions, :log_fold_changes), kwargs...)
+    @test fractions(fold_change = :difference).fractions ≈ [2 / 3 2 / 3]
+    @test fractions(fold_change = :difference).log_fold_changes ≈ [1 / 3 + 1 / 3 -1 / 3 - 1 / 3]
+    @test fractions(fold_change = :difference, positive_fractions = true).fractions ≈ [1 / 3 1 / 3]
+    by_means = rank_genes_groups(LOGGED, LABELS; reference = "b", fold_change = :seurat_v4_means)
+    @test by_means.log_fold_changes[17, 1] ≈ log2(mean(of(LOGGED, "a")[17, :]) + 1) - log2(mean(of(LOGGED, "b")[17, :]) + 1)
+    @test refuses(() -> rank_genes_groups(few, [1, 2, 2, 2, 2, 2, 2]; method = :wilcoxon), "SCN_ERR_VALUE", "")
+    @test rank_genes_groups(few, [1, 2, 2, 2, 2, 2, 2]; method = :wilcoxon, min_cells = 1, results = (:u,)).u[1] == u([1])
+
     # labels of any kind that sorts, numbers with an empty group, scanpy's spelling
     numbers = [ismissing(l) ? 0 : findfirst(==(l), GROUPS) for l in LABELS]
     expected = rank_genes_groups(LOGGED, LABELS)
@@ -251,6 +288,10 @@ end
     kept = ScNative.scale(sparse(LOGGED); zero_center = false, max_value = 2)
     @test kept.X isa SparseMatrixCSC && kept.X ≈ min.(LOGGED ./ spread(LOGGED), 2)
     @test ScNative.scale(sparse(Int.(COUNTS)); zero_center = false).X isa SparseMatrixCSC{Float64}
+    @test ScNative.scale(LOGGED; max_value = 1.5, clip_below = false).X ≈ min.(expected, 1.5)
+    @test ScNative.scale(LOGGED; divide = false).X ≈ LOGGED .- mean(LOGGED; dims = 2)
+    squares = sqrt.(sum(abs2, LOGGED; dims = 2) ./ (CELLS - 1))
+    @test ScNative.scale(sparse(LOGGED); zero_center = false, root_mean_square = true).X ≈ LOGGED ./ max.(squares, eps())
     mask = [i % 3 != 0 for i in 1:CELLS]
     masked = ScNative.scale(LOGGED; mask = mask)
     inside = LOGGED[:, mask]
@@ -444,6 +485,9 @@ end
         @test loess(x, curve.(x); degree = degree, surface = surface, new_x = inside) ≈ curve.(inside)
     end
     @test all(isnan, loess(x, x; new_x = [x[1] - 1, x[end] + 1]))
+    direct(; how...) = loess(x, x .^ 3; surface = :direct, how...)
+    @test direct(span = (20 - 1e-6) / 50, slack = 1e-5) == direct(span = 20 / 50)
+    @test direct(span = (20 - 1e-6) / 50) == direct(span = 19 / 50) != direct(span = 20 / 50)
     # one local fit, by weighted least squares
     y, at, span = cos.(x), 4.0, 0.4
     near = partialsort(abs.(x .- at), floor(Int, span * 50))
