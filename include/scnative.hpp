@@ -278,6 +278,19 @@ const T* given(span<const T> array) {
     return array.data() == nullptr ? &none : array.data();
 }
 
+/// The address of elements that may be left out: null if there are none.
+template <class T>
+const T* none_if_empty(span<const T> array) {
+    return array.empty() ? nullptr : array.data();
+}
+
+/// The address of a result's elements, if only none of them: to the C ABI null would say that it is not wanted.
+template <class T>
+T* place(std::vector<T>& array) {
+    static T none{};
+    return array.empty() ? &none : array.data();
+}
+
 /// The type tag of elements of type T.
 template <class T>
 constexpr dtype tag() {
@@ -1002,7 +1015,7 @@ template <class T>
 [[nodiscard]] std::vector<T> to_dense(const matrix_view& matrix, axis major = axis::obs, const context& how = {}) {
     std::vector<T> out(detail::elements(matrix.n_obs(), matrix.n_vars()));
     detail::invoke(how, [&](const ScnContext* settings) {
-        return scn_matrix_to_dense(settings, matrix.get(), major, detail::tag<T>(), out.data(), detail::len(out));
+        return scn_matrix_to_dense(settings, matrix.get(), major, detail::tag<T>(), detail::place(out), detail::len(out));
     });
     return out;
 }
@@ -1094,8 +1107,8 @@ struct statistics_places {
                                                 const context& how = {}) {
     std::vector<double> out(detail::elements(groups.n_groups(), over == axis::obs ? matrix.n_vars() : matrix.n_obs()));
     detail::invoke(how, [&](const ScnContext* settings) {
-        return scn_matrix_medians(settings, matrix.get(), over, groups.data(), groups.size(), groups.n_groups(), out.data(),
-                                  detail::len(out));
+        return scn_matrix_medians(settings, matrix.get(), over, groups.data(), groups.size(), groups.n_groups(),
+                                  detail::place(out), detail::len(out));
     });
     return out;
 }
@@ -1164,12 +1177,13 @@ struct qc_metrics {
     made.pct_dropout.resize(genes);
     detail::invoke(how, [&](const ScnContext* settings) {
         return scn_pp_calculate_qc_metrics(
-            settings, matrix.get(), options.percent_top.data(), n_tops, masks.data(), n_subsets, n_genes.data(),
-            detail::len(n_genes), made.total_counts.data(), detail::len(made.total_counts), made.pct_counts_in_top.data(),
-            detail::len(made.pct_counts_in_top), made.subset_counts.data(), detail::len(made.subset_counts),
-            made.subset_pct.data(), detail::len(made.subset_pct), n_cells.data(), detail::len(n_cells),
-            made.total_counts_of_genes.data(), detail::len(made.total_counts_of_genes), made.mean_counts.data(),
-            detail::len(made.mean_counts), made.pct_dropout.data(), detail::len(made.pct_dropout));
+            settings, matrix.get(), options.percent_top.data(), n_tops, masks.data(), n_subsets, detail::place(n_genes),
+            detail::len(n_genes), detail::place(made.total_counts), detail::len(made.total_counts),
+            detail::place(made.pct_counts_in_top), detail::len(made.pct_counts_in_top), detail::place(made.subset_counts),
+            detail::len(made.subset_counts), detail::place(made.subset_pct), detail::len(made.subset_pct), detail::place(n_cells),
+            detail::len(n_cells), detail::place(made.total_counts_of_genes), detail::len(made.total_counts_of_genes),
+            detail::place(made.mean_counts), detail::len(made.mean_counts), detail::place(made.pct_dropout),
+            detail::len(made.pct_dropout));
     });
     made.n_genes_by_counts = detail::whole(n_genes);
     made.n_cells_by_counts = detail::whole(n_cells);
@@ -1213,8 +1227,8 @@ inline double or_nan(std::optional<double> bound) { return bound.value_or(std::n
     detail::invoke(how, [&](const ScnContext* settings) {
         return scn_pp_filter_cells(settings, matrix.get(), detail::or_nan(threshold.min_counts),
                                    detail::or_nan(threshold.min_genes), detail::or_nan(threshold.max_counts),
-                                   detail::or_nan(threshold.max_genes), made.keep.data(), detail::len(made.keep),
-                                   made.number.data(), detail::len(made.number));
+                                   detail::or_nan(threshold.max_genes), detail::place(made.keep), detail::len(made.keep),
+                                   detail::place(made.number), detail::len(made.number));
     });
     return made;
 }
@@ -1226,8 +1240,8 @@ inline double or_nan(std::optional<double> bound) { return bound.value_or(std::n
     detail::invoke(how, [&](const ScnContext* settings) {
         return scn_pp_filter_genes(settings, matrix.get(), detail::or_nan(threshold.min_counts),
                                    detail::or_nan(threshold.min_cells), detail::or_nan(threshold.max_counts),
-                                   detail::or_nan(threshold.max_cells), made.keep.data(), detail::len(made.keep),
-                                   made.number.data(), detail::len(made.number));
+                                   detail::or_nan(threshold.max_cells), detail::place(made.keep), detail::len(made.keep),
+                                   detail::place(made.number), detail::len(made.number));
     });
     return made;
 }
@@ -1268,8 +1282,8 @@ normalized<T> normalize(Function* function, const matrix_view& matrix, const Scn
     prepare(made, matrix);
     made.values.resize(elements(matrix.nnz(), 1));
     invoke(how, [&](const ScnContext* settings) {
-        return function(settings, matrix.get(), &options, made.values.data(), tag<T>(), len(made.values), made.factors.data(),
-                        len(made.factors), made.highly_expressed.data(), len(made.highly_expressed), &made.target_sum);
+        return function(settings, matrix.get(), &options, place(made.values), tag<T>(), len(made.values), place(made.factors),
+                        len(made.factors), place(made.highly_expressed), len(made.highly_expressed), &made.target_sum);
     });
     return made;
 }
@@ -1280,7 +1294,7 @@ size_factors normalize_inplace(Function* function, const mutable_matrix_view& ma
     size_factors made;
     prepare(made, matrix);
     invoke(how, [&](const ScnContext* settings) {
-        return function(settings, matrix.get(), &options, made.factors.data(), len(made.factors), made.highly_expressed.data(),
+        return function(settings, matrix.get(), &options, place(made.factors), len(made.factors), place(made.highly_expressed),
                         len(made.highly_expressed), &made.target_sum);
     });
     return made;
@@ -1291,7 +1305,7 @@ template <class T, class Call>
 std::vector<T> new_values(const matrix_view& matrix, const context& how, Call&& call) {
     static_assert(is_float<T>, "values are computed as float or double");
     std::vector<T> values(elements(matrix.nnz(), 1));
-    invoke(how, [&](const ScnContext* settings) { return call(settings, values.data(), tag<T>(), len(values)); });
+    invoke(how, [&](const ScnContext* settings) { return call(settings, place(values), tag<T>(), len(values)); });
     return values;
 }
 
@@ -1408,8 +1422,8 @@ template <class T>
     made.values.resize(detail::elements(matrix.n_obs(), matrix.n_vars()));
     detail::invoke(how, [&](const ScnContext* settings) {
         return scn_pp_scale(settings, matrix.get(), groups.data(), groups.size(), detail::group_count(groups), &options,
-                            made.means.data(), detail::len(made.means), made.stds.data(), detail::len(made.stds), out_major,
-                            detail::tag<T>(), made.values.data(), detail::len(made.values));
+                            detail::place(made.means), detail::len(made.means), detail::place(made.stds), detail::len(made.stds),
+                            out_major, detail::tag<T>(), detail::place(made.values), detail::len(made.values));
     });
     return made;
 }
@@ -1422,7 +1436,8 @@ inline moments scale_inplace(const mutable_matrix_view& matrix, const scale_opti
     detail::prepare(made, matrix, groups);
     detail::invoke(how, [&](const ScnContext* settings) {
         return scn_pp_scale_inplace(settings, matrix.get(), groups.data(), groups.size(), detail::group_count(groups), &options,
-                                    made.means.data(), detail::len(made.means), made.stds.data(), detail::len(made.stds));
+                                    detail::place(made.means), detail::len(made.means), detail::place(made.stds),
+                                    detail::len(made.stds));
     });
     return made;
 }
@@ -1436,7 +1451,7 @@ template <class T>
     std::vector<T> out(detail::elements(matrix.n_obs(), matrix.n_vars()));
     detail::invoke(how, [&](const ScnContext* settings) {
         return scn_pp_regress_out(settings, matrix.get(), covariates.data(), detail::len(covariates), n_covariates,
-                                  detail::tag<T>(), out.data(), detail::len(out));
+                                  detail::tag<T>(), detail::place(out), detail::len(out));
     });
     return out;
 }
@@ -1449,7 +1464,7 @@ template <class T>
     std::vector<T> out(detail::elements(matrix.n_obs(), matrix.n_vars()));
     detail::invoke(how, [&](const ScnContext* settings) {
         return scn_pp_regress_out_groups(settings, matrix.get(), groups.data(), groups.size(), groups.n_groups(),
-                                         detail::tag<T>(), out.data(), detail::len(out));
+                                         detail::tag<T>(), detail::place(out), detail::len(out));
     });
     return out;
 }
@@ -1525,7 +1540,7 @@ struct variable_genes {
     places.bin_edges_len = detail::len(made.bin_edges);
     detail::invoke(how, [&](const ScnContext* settings) {
         return scn_pp_highly_variable_genes(settings, matrix.get(), batches.data(), batches.size(), batches.n_groups(),
-                                            name_order.data(), detail::len(name_order), &options, &places);
+                                            detail::none_if_empty(name_order), detail::len(name_order), &options, &places);
     });
     return made;
 }
@@ -1614,10 +1629,9 @@ struct ranked_genes {
                                                           const context& how = {}) {
     const std::int64_t top = n_top.value_or(n_vars);
     std::vector<std::int64_t> order(detail::elements(n_groups, top));
-    std::int64_t none = 0;
     detail::invoke(how, [&](const ScnContext* settings) {
         return scn_tl_rank_genes_groups_order(settings, scores.data(), detail::len(scores), n_groups, n_vars, top, by_abs ? 1 : 0,
-                                              order.empty() ? &none : order.data(), detail::len(order));
+                                              detail::place(order), detail::len(order));
     });
     return order;
 }
@@ -1636,7 +1650,7 @@ struct ranked_genes {
     detail::invoke(how, [&](const ScnContext* settings) {
         return scn_tl_control_genes(settings, matrix.get(), gene_list.data(), detail::len(gene_list),
                                     gene_pool ? detail::given(*gene_pool) : nullptr, gene_pool ? detail::len(*gene_pool) : 0,
-                                    &options, is_control.data(), detail::len(is_control));
+                                    &options, detail::place(is_control), detail::len(is_control));
     });
     std::vector<std::int64_t> genes;
     for (std::size_t gene = 0; gene < is_control.size(); ++gene) {
@@ -1654,7 +1668,7 @@ struct ranked_genes {
     std::vector<double> score(detail::elements(matrix.n_obs(), 1));
     detail::invoke(how, [&](const ScnContext* settings) {
         return scn_tl_score_genes(settings, matrix.get(), gene_list.data(), detail::len(gene_list), control.data(),
-                                  detail::len(control), score.data(), detail::len(score));
+                                  detail::len(control), detail::place(score), detail::len(score));
     });
     return score;
 }
@@ -1666,8 +1680,8 @@ struct ranked_genes {
 [[nodiscard]] inline std::vector<phase> cell_cycle_phase(span<const double> s_score, span<const double> g2m_score) {
     detail::check_length("g2m_score", g2m_score.size(), detail::len(s_score));
     std::vector<std::int32_t> codes(s_score.size());
-    detail::check(
-        scn_tl_cell_cycle_phase(s_score.data(), g2m_score.data(), detail::len(s_score), codes.data(), detail::len(codes)));
+    detail::check(scn_tl_cell_cycle_phase(s_score.data(), g2m_score.data(), detail::len(s_score), detail::place(codes),
+                                          detail::len(codes)));
     std::vector<phase> phases(codes.size());
     std::transform(codes.begin(), codes.end(), phases.begin(), [](std::int32_t code) { return static_cast<phase>(code); });
     return phases;
@@ -1686,7 +1700,7 @@ struct ranked_genes {
     std::vector<double> out(detail::elements(groups.n_groups(), reference ? 1 : groups.n_groups()));
     detail::invoke(how, [&](const ScnContext* settings) {
         return scn_tl_energy_distance(settings, matrix.get(), groups.data(), groups.size(), groups.n_groups(),
-                                      reference.value_or(-1), distance, unbiased ? 1 : 0, out.data(), detail::len(out));
+                                      reference.value_or(-1), distance, unbiased ? 1 : 0, detail::place(out), detail::len(out));
     });
     return out;
 }
@@ -1708,8 +1722,8 @@ struct mmd_result {
                     std::vector<double>(std::max<std::size_t>(gammas.size(), 1))};
     detail::invoke(how, [&](const ScnContext* settings) {
         return scn_tl_mmd(settings, matrix.get(), groups.data(), groups.size(), groups.n_groups(), reference.value_or(-1),
-                          gammas.data(), detail::len(gammas), unbiased ? 1 : 0, made.squared.data(), detail::len(made.squared),
-                          made.gammas.data(), detail::len(made.gammas));
+                          detail::none_if_empty(gammas), detail::len(gammas), unbiased ? 1 : 0, detail::place(made.squared),
+                          detail::len(made.squared), detail::place(made.gammas), detail::len(made.gammas));
     });
     return made;
 }
@@ -1739,9 +1753,9 @@ struct simulated_counts {
     made.batches.resize(detail::elements(n_obs, 1));
     made.marker_of.resize(detail::elements(n_vars, 1));
     made.counts = detail::make_sparse(how, [&](const ScnContext* settings, ScnSparse** counts) {
-        return scn_simulate_counts(settings, n_obs, n_vars, &options, counts, made.clusters.data(), detail::len(made.clusters),
-                                   made.batches.data(), detail::len(made.batches), made.marker_of.data(),
-                                   detail::len(made.marker_of));
+        return scn_simulate_counts(settings, n_obs, n_vars, &options, counts, detail::place(made.clusters),
+                                   detail::len(made.clusters), detail::place(made.batches), detail::len(made.batches),
+                                   detail::place(made.marker_of), detail::len(made.marker_of));
     });
     return made;
 }
@@ -1754,7 +1768,7 @@ struct simulated_counts {
 [[nodiscard]] inline std::vector<double> normal_p(span<const double> z, bool logarithm = false) {
     std::vector<double> p(z.size());
     detail::check_abi();
-    detail::check(scn_stats_normal_p(z.data(), detail::len(z), logarithm ? 1 : 0, p.data(), detail::len(p)));
+    detail::check(scn_stats_normal_p(z.data(), detail::len(z), logarithm ? 1 : 0, detail::place(p), detail::len(p)));
     return p;
 }
 
@@ -1763,8 +1777,8 @@ struct simulated_counts {
 [[nodiscard]] inline std::vector<double> student_p(span<const double> t, span<const double> df, bool logarithm = false) {
     std::vector<double> p(t.size());
     detail::check_abi();
-    detail::check(
-        scn_stats_student_p(t.data(), detail::len(t), df.data(), detail::len(df), logarithm ? 1 : 0, p.data(), detail::len(p)));
+    detail::check(scn_stats_student_p(t.data(), detail::len(t), df.data(), detail::len(df), logarithm ? 1 : 0, detail::place(p),
+                                      detail::len(p)));
     return p;
 }
 
@@ -1773,7 +1787,8 @@ struct simulated_counts {
                                                   corr_method correction = corr_method::benjamini_hochberg) {
     std::vector<double> adjusted(pvals.size());
     detail::check_abi();
-    detail::check(scn_stats_adjust_p(pvals.data(), detail::len(pvals), correction, adjusted.data(), detail::len(adjusted)));
+    detail::check(
+        scn_stats_adjust_p(pvals.data(), detail::len(pvals), correction, detail::place(adjusted), detail::len(adjusted)));
     return adjusted;
 }
 
@@ -1784,10 +1799,10 @@ struct simulated_counts {
                                                std::optional<span<const double>> new_x = std::nullopt, const context& how = {}) {
     std::vector<double> curve(new_x ? new_x->size() : x.size());
     detail::invoke(how, [&](const ScnContext* settings) {
-        return scn_stats_loess(settings, x.data(), detail::len(x), y.data(), detail::len(y), weights.data(), detail::len(weights),
-                               &options, new_x ? new_x->data() : nullptr, new_x ? detail::len(*new_x) : 0,
-                               new_x ? nullptr : curve.data(), new_x ? 0 : detail::len(curve), new_x ? curve.data() : nullptr,
-                               new_x ? detail::len(curve) : 0);
+        return scn_stats_loess(settings, x.data(), detail::len(x), y.data(), detail::len(y), detail::none_if_empty(weights),
+                               detail::len(weights), &options, new_x ? new_x->data() : nullptr, new_x ? detail::len(*new_x) : 0,
+                               new_x ? nullptr : detail::place(curve), new_x ? 0 : detail::len(curve),
+                               new_x ? detail::place(curve) : nullptr, new_x ? detail::len(curve) : 0);
     });
     return curve;
 }
@@ -1862,12 +1877,17 @@ struct matrix_adapter<M, std::enable_if_t<std::is_base_of_v<Eigen::DenseBase<M>,
                                           (Eigen::internal::traits<M>::Flags & Eigen::DirectAccessBit) != 0>> {
     template <class Matrix>
     static auto view(Matrix& matrix) {
-        if (matrix.innerStride() != 1 && matrix.innerSize() > 1) {
+        const axis lines = M::IsRowMajor ? axis::obs : axis::var;
+        if (matrix.outerSize() > 1 && matrix.innerSize() > 1 && matrix.innerStride() != 1) {
             throw error(SCN_ERR_INVALID_ARGUMENT,
                         "matrix: is an Eigen expression with gaps in its lines, must have none; use .eval()");
         }
-        return dense_view(matrix.rows(), matrix.cols(), matrix.data(), M::IsRowMajor ? axis::obs : axis::var,
-                          matrix.outerSize() > 1 ? matrix.outerStride() : 0);
+        if (matrix.outerSize() > 1) {
+            return dense_view(matrix.rows(), matrix.cols(), matrix.data(), lines, matrix.outerStride());
+        }
+        // One line, perhaps with gaps: as many lines of one element.
+        return dense_view(matrix.rows(), matrix.cols(), matrix.data(), lines == axis::obs ? axis::var : axis::obs,
+                          matrix.innerStride());
     }
 };
 
@@ -1900,13 +1920,14 @@ template <class M>
         const auto indices = made.indices<std::int64_t>();
         std::transform(indices.begin(), indices.end(), eigen.innerIndexPtr(), index);
     }
-    // The stored values as a matrix of one line, so that the library converts them.
-    ScnMatrix line = dense_view(1, all.nnz(), static_cast<const Scalar*>(nullptr)).raw();
-    line.values = all.raw().values;
-    line.value_type = all.dtype();
-    detail::invoke(how, [&](const ScnContext* settings) {
-        return scn_matrix_to_dense(settings, &line, SCN_OBS, detail::tag<Scalar>(), eigen.valuePtr(), all.nnz());
-    });
+    if (all.nnz() > 0) {  // the values as a matrix of one line, so that the library converts them
+        ScnMatrix line = dense_view(1, all.nnz(), static_cast<const Scalar*>(nullptr)).raw();
+        line.values = all.raw().values;
+        line.value_type = all.dtype();
+        detail::invoke(how, [&](const ScnContext* settings) {
+            return scn_matrix_to_dense(settings, &line, SCN_OBS, detail::tag<Scalar>(), eigen.valuePtr(), all.nnz());
+        });
+    }
     return eigen;
 }
 
