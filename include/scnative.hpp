@@ -89,8 +89,14 @@ enum flavor : std::int32_t {
     cell_ranger = SCN_HVG_CELL_RANGER,
     seurat_v3 = SCN_HVG_SEURAT_V3,
     seurat_v3_paper = SCN_HVG_SEURAT_V3_PAPER,
-    pearson_residuals = SCN_HVG_PEARSON_RESIDUALS
+    pearson_residuals = SCN_HVG_PEARSON_RESIDUALS,
+    vst = SCN_HVG_VST,
+    mean_var_plot = SCN_HVG_MEAN_VAR_PLOT,
+    dispersion = SCN_HVG_DISPERSION
 };
+
+/// Bins of genes by mean, of Seurat's flavors: `highly_variable_genes_options::binning`.
+enum binning : std::int32_t { equal_width = SCN_HVG_BINS_EQUAL_WIDTH, equal_frequency = SCN_HVG_BINS_EQUAL_FREQUENCY };
 
 /// Tests of `rank_genes_groups`: `rank_genes_groups_options::method`.
 enum method : std::int32_t {
@@ -112,7 +118,9 @@ enum fold_change : std::int32_t {
     scanpy_v1 = SCN_FOLD_CHANGE_SCANPY_V1,
     scanpy_v2 = SCN_FOLD_CHANGE_SCANPY_V2,
     seurat_v4 = SCN_FOLD_CHANGE_SEURAT_V4,
-    seurat_v5 = SCN_FOLD_CHANGE_SEURAT_V5
+    seurat_v5 = SCN_FOLD_CHANGE_SEURAT_V5,
+    seurat_v4_means = SCN_FOLD_CHANGE_SEURAT_V4_MEANS,
+    difference = SCN_FOLD_CHANGE_DIFFERENCE
 };
 
 /// Where loess fits: at the ends of cells and blended between them, or at each point. `loess_options::surface`.
@@ -130,6 +138,7 @@ enum log_level : std::int32_t { info = SCN_LOG_INFO, warning = SCN_LOG_WARNING }
 }  // namespace enums
 
 using enums::axis;
+using enums::binning;
 using enums::corr_method;
 using enums::dtype;
 using enums::flavor;
@@ -1533,8 +1542,7 @@ struct variable_genes {
     places.variances_expected = place(made.variances_expected);
     const bool dispersions = options.flavor == SCN_HVG_MEAN_VAR_PLOT || options.flavor == SCN_HVG_DISPERSION;
     const bool ends = dispersions && options.binning == SCN_HVG_BINS_EQUAL_FREQUENCY;
-    const std::int64_t edges =
-        options.flavor == SCN_HVG_CELL_RANGER ? 21 : std::int64_t{options.n_bins} + (ends ? 0 : 1);
+    const std::int64_t edges = options.flavor == SCN_HVG_CELL_RANGER ? 21 : std::int64_t{options.n_bins} + (ends ? 0 : 1);
     made.bin_edges.resize(detail::elements(edges, 1));
     places.bin_edges = made.bin_edges.data();
     places.bin_edges_len = detail::len(made.bin_edges);

@@ -343,3 +343,53 @@ TEST(variable_genes_by_batch) {
     order.pop_back();
     CHECK_ERROR(scn::highly_variable_genes(view, by_dispersion, batches, order), SCN_ERR_SHAPE, "name_order");
 }
+
+TEST(variable_genes_as_seurat_has_them) {
+    const auto drawn = scn::simulate_counts(300, 200);
+    scn::highly_variable_genes_options vst;
+    vst.flavor = scn::flavor::vst;
+    vst.n_top_genes = 30;
+    const scn::variable_genes made = scn::highly_variable_genes(drawn.counts, vst);
+    const scn::statistics moments = scn::stats(drawn.counts, scn::axis::obs, 1, {scn::stat::mean, scn::stat::var});
+    CHECK(std::count(made.highly_variable.begin(), made.highly_variable.end(), 1) == 30);
+    CHECK(all_near(made.variances, moments.var, 1e-10) && all_near(made.means, moments.mean));
+    // the variance of standardised values, cut off at the square root of the number of cells, around 0
+    const std::vector<double> cells = scn::to_dense<double>(drawn.counts);
+    for (std::size_t j = 0; j < 200; ++j) {
+        double sum = 0;
+        for (std::size_t i = 0; i < 300; ++i) {
+            const double z = (cells[i * 200 + j] - made.means[j]) / std::sqrt(made.variances_expected[j]);
+            sum += std::min(z, std::sqrt(300.0)) * std::min(z, std::sqrt(300.0));
+        }
+        CHECK(made.variances_expected[j] == 0 || near(made.variances_norm[j], sum / 299, 1e-9));
+    }
+    vst.variances_expected = made.variances_expected.data();  // the curve's own values change nothing
+    vst.variances_expected_len = 200;
+    CHECK(scn::highly_variable_genes(drawn.counts, vst).highly_variable_rank[0] == made.highly_variable_rank[0] ||
+          std::isnan(made.highly_variable_rank[0]));
+    CHECK(scn::highly_variable_genes(drawn.counts, vst).highly_variable == made.highly_variable);
+
+    const auto logged = scn::normalize_log1p<double>(drawn.counts);
+    const auto view = drawn.counts.view().with_values(logged.values);
+    scn::highly_variable_genes_options plot;
+    plot.flavor = scn::flavor::mean_var_plot;
+    plot.n_bins = 6;
+    for (const scn::binning binning : {scn::binning::equal_width, scn::binning::equal_frequency}) {
+        plot.binning = binning;
+        const scn::variable_genes binned = scn::highly_variable_genes(view, plot);
+        CHECK(binned.bin_edges.size() == (binning == scn::binning::equal_width ? 7U : 6U));
+        CHECK(std::is_sorted(binned.bin_edges.begin(), binned.bin_edges.end()));
+        for (std::size_t j = 0; j < 200; ++j) {
+            const bool within = binned.means[j] > 0.0125 && binned.means[j] < 3 && binned.dispersions_norm[j] > 0.5;
+            CHECK((binned.highly_variable[j] != 0) == within);
+        }
+    }
+    plot.flavor = scn::flavor::dispersion;
+    plot.n_top_genes = 11;
+    const scn::variable_genes highest = scn::highly_variable_genes(view, plot);
+    std::vector<double> dispersions = highest.dispersions;
+    std::sort(dispersions.rbegin(), dispersions.rend());
+    for (std::size_t j = 0; j < 200; ++j) {
+        CHECK((highest.highly_variable[j] != 0) == (highest.dispersions[j] >= dispersions[10]));
+    }
+}

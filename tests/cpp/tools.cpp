@@ -351,3 +351,28 @@ TEST(the_library_says_what_it_is) {
     CHECK(info.version.find(std::to_string(SCN_VERSION_MAJOR) + "." + std::to_string(SCN_VERSION_MINOR)) == 0);
     CHECK(info.cpu_features.find('\0') == std::string::npos);
 }
+
+TEST(comparisons_as_seurat_has_them) {
+    const table counts = make_counts();
+    const triple<> arrays(counts);
+    const std::vector<std::int32_t> groups = make_labels(37);
+    scn::rank_genes_groups_options options;
+    const auto folds = [&](scn::fold_change convention) {
+        options.fold_change = convention;
+        return scn::rank_genes_groups(arrays.view(), groups, options, scn::ranking::log_fold_changes).log_fold_changes;
+    };
+    const std::vector<double> difference = folds(scn::fold_change::difference),
+                              of_means = folds(scn::fold_change::seurat_v4_means);
+    for (std::size_t j = 0; j < 23; ++j) {
+        const two_sides of = sides(counts, groups, 0, j);
+        CHECK(near(difference[j], mean(of.group) - mean(of.rest)));
+        CHECK(near(of_means[j], std::log2(mean(of.group) + 1) - std::log2(mean(of.rest) + 1)));
+    }
+    // the exact distribution of U: of 2 and 3 cells without ties, each of 10 orders is as likely
+    const std::vector<double> cells = {5, 4, 1, 2, 3};
+    const std::vector<std::int32_t> two = {0, 0, 1, 1, 1};
+    scn::rank_genes_groups_options exact;
+    exact.method = scn::method::wilcoxon;
+    exact.exact = true;
+    CHECK(near(scn::rank_genes_groups(scn::dense(5, 1, cells), two, exact, scn::ranking::pvals).pvals[0], 2.0 / 10));
+}
