@@ -40,12 +40,14 @@ open_library <- function() {
     if (isTRUE(attr(opened, "opened"))) {
       return(as.character(opened))
     }
-    tried <- c(tried, sprintf("  %s (%s): %s", candidates[[i]], names(candidates)[i], opened))
+    begins <- paste0(candidates[[i]], ": ") # dlopen's own messages do
+    why_not <- if (startsWith(opened, begins)) substring(opened, nchar(begins) + 1) else opened
+    tried <- c(tried, sprintf("  %s (%s): %s", candidates[[i]], names(candidates)[i], why_not))
   }
   message <- paste0(
     "libscnative was not found. Tried:\n", paste(tried, collapse = "\n"),
-    "\nBuild it with `cargo build --release` in a checkout of scnative, install it with `make install`, or set the ",
-    "environment variable SCNATIVE_LIB to the library's file."
+    "\nBuild it with `cargo build --release` in a checkout of scnative and install this package from there, install the ",
+    "library with `make install`, or set the environment variable SCNATIVE_LIB to the library's file."
   )
   stop(structure(
     list(message = message, call = user_call(), status = NA_integer_, status_name = NA_character_),
