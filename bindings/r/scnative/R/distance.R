@@ -26,7 +26,7 @@ METRICS <- list(sqeuclidean = abi$SCN_METRIC_SQEUCLIDEAN, euclidean = abi$SCN_ME
 #' @export
 scn_energy_distance <- function(x, groups, reference = NULL, metric = "sqeuclidean", unbiased = TRUE, cells = "columns") {
   view <- matrix_view(x, cells)
-  labels <- as_groups(groups, n_cells(view))
+  labels <- as_groups(groups, view$cells)
   invoke(
     C_energy_distance, view, labels, as_reference(reference, labels), check_choice(metric, METRICS, "metric"),
     check_flag(unbiased, "unbiased")
@@ -52,7 +52,7 @@ scn_energy_distance <- function(x, groups, reference = NULL, metric = "sqeuclide
 #' @export
 scn_mmd <- function(x, groups, reference = NULL, gammas = NULL, unbiased = FALSE, seed = NULL, cells = "columns") {
   view <- matrix_view(x, cells)
-  labels <- as_groups(groups, n_cells(view))
+  labels <- as_groups(groups, view$cells)
   gammas <- if (!is.null(gammas)) as_doubles(gammas, "gammas")
   invoke(C_mmd, view, labels, as_reference(reference, labels), gammas, check_flag(unbiased, "unbiased"), seed = seed)
 }

@@ -85,7 +85,7 @@ scn_highly_variable_genes <- function(x, flavor = "seurat", n_top_genes = NULL, 
     check_values = check_values, binning = if (!is.null(binning)) check_choice(binning, BINNINGS, "binning")
   )
   expected <- if (!is.null(variances_expected)) as_doubles(variances_expected, "variances_expected")
-  groups <- as_groups(batches, n_cells(view), "batches")
+  groups <- as_groups(batches, view$cells, "batches")
   places <- if (!is.null(gene_names)) order(order(as.character(gene_names), method = "radix"))
   made <- invoke(C_highly_variable_genes, view, groups, places, expected, options)
   binned <- is.null(groups) && "dispersions" %in% FLAVOR_COLUMNS[[flavor]]

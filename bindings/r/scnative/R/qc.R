@@ -22,7 +22,7 @@
 #' @export
 scn_calculate_qc_metrics <- function(x, percent_top = c(50, 100, 200, 500), subsets = list(), cells = "columns") {
   view <- matrix_view(x, cells)
-  top <- vapply(percent_top, function(n) as.double(check_number(n, "percent_top", 1, n_genes(view))), 0)
+  top <- vapply(percent_top, function(n) as.double(check_number(n, "percent_top", -2^53, 2^53)), 0)
   labels <- names(subsets)
   if (length(subsets) && (!is.list(subsets) || is.null(labels) || any(labels == "") || anyDuplicated(labels))) {
     refuse("INVALID_ARGUMENT", "subsets: is ", shown(subsets), ", must be a list of sets of genes, each with a name of its own")

@@ -41,6 +41,7 @@ COMPARISONS <- c(
 #'   integers.
 #' @param groups A factor (or what [as.factor()] takes) with a label for each cell. Cells labelled NA count in the rest;
 #'   they take no part if the reference is a group. Each level must have `min_cells` cells; see [droplevels()].
+#'   Names that it may have must be those of the cells, in their order.
 #' @param reference The group that all others are compared with; `NULL` for the rest, all other cells.
 #' @param method `"t-test"` (Welch's), `"t-test_overestim_var"` (Welch's, as if the rest were as small as the group),
 #'   `"student"` (one pooled variance), `"wilcoxon"` (rank sum test, normal approximation); `NULL` is `"t-test"`.
@@ -81,7 +82,7 @@ scn_rank_genes_groups <- function(x, groups, reference = NULL, method = NULL, co
                                   fold_change_base = NULL, results = c("scores", "pvals", "pvals_adj", "log_fold_changes"),
                                   exact = NULL, positive_fractions = NULL, min_cells = NULL, cells = "columns") {
   view <- matrix_view(x, cells)
-  labels <- as_groups(groups, n_cells(view))
+  labels <- as_groups(groups, view$cells)
   options <- struct_options(
     "ScnRankGenesGroupsOptions",
     method = if (!is.null(method)) check_choice(method, METHODS, "method"),

@@ -25,22 +25,23 @@ scn_regress_out <- function(x, covariates = NULL, groups = NULL, cells = "column
     refuse("INVALID_ARGUMENT", "covariates, groups: exactly one of them must be given")
   }
   if (is.null(groups)) {
-    made <- invoke(C_regress_out, view, as_covariates(covariates, n_cells(view)))
+    made <- invoke(C_regress_out, view, as_covariates(covariates, view$cells))
   } else {
-    made <- invoke(C_regress_out_groups, view, as_groups(groups, n_cells(view)))
+    made <- invoke(C_regress_out_groups, view, as_groups(groups, view$cells))
   }
   # The library's residuals come cell after cell.
   if (view$rows) invoke(C_to_dense, matrix_view(made), TRUE) else made
 }
 
-as_covariates <- function(covariates, n) {
+as_covariates <- function(covariates, lines) {
   table <- if (is.data.frame(covariates)) as.matrix(covariates) else covariates
   if (!is.numeric(table) || length(dim(table)) > 2) {
     refuse("TYPE", "covariates: is a ", class(covariates)[1], " of type ", typeof(table), ", must be numbers, cells x covariates; give a category as groups")
   }
-  table <- if (is.matrix(table)) table else matrix(table, ncol = 1)
-  if (nrow(table) != n) {
-    refuse("SHAPE", "covariates: has ", nrow(table), " rows, must have ", n, ", one for each cell")
+  table <- if (is.matrix(table)) table else matrix(table, ncol = 1, dimnames = if (!is.null(names(table))) list(names(table), NULL))
+  # A data.frame that was given no row names has numbers.
+  if (!is.data.frame(covariates) || .row_names_info(covariates) > 0) {
+    check_aligned(rownames(table), lines, "covariates")
   }
   storage.mode(table) <- "double"
   table

@@ -30,7 +30,7 @@ scn_scale <- function(x, zero_center = NULL, max_value = NULL, groups = NULL, di
     "ScnScaleOptions",
     zero_center = zero_center, max_value = max_value, divide = divide, root_mean_square = root_mean_square, clip_below = clip_below
   )
-  labels <- as_groups(groups, n_cells(view))
+  labels <- as_groups(groups, view$cells)
   if (isS4(x) && isTRUE(options$zero_center == 0)) {
     made <- invoke(C_scale_sparse, view, labels, options)
     made$x <- with_values(view, made$x)

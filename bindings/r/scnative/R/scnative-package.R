@@ -11,6 +11,7 @@
 #'
 #' @section Groups:
 #' A factor, whose levels name the results, or anything that [as.factor()] takes. NA is a cell in no group.
+#' Labels that have names must have those of the cells, in their order; so must covariates.
 #'
 #' @section Genes:
 #' By name, by number from 1, or as a logical mask. A name that several genes have is the first of them.

@@ -77,3 +77,22 @@ test_that("cells must be columns or rows, and flags flags", {
   expect_error(with_options(scn_stats(x), scnative.threads = "all"), "options\\(scnative.threads = \\)", class = "scn_error_invalid_argument")
   expect_error(with_options(scn_stats(x), scnative.progress = "yes"), "scnative.progress", class = "scn_error_invalid_argument")
 })
+
+test_that("labels of cells in another order are an error, where names tell", {
+  x <- small_counts()
+  groups <- setNames(small_groups(ncol(x)), colnames(x))
+  expected <- scn_aggregate(x, unname(groups))
+  expect_identical(scn_aggregate(x, groups), expected)
+  expect_error(
+    scn_aggregate(x, rev(groups)), "groups: is named c90 at 1 where the matrix has c1, must have the same names",
+    class = "scn_error_invalid_argument"
+  )
+  expect_error(scn_highly_variable_genes(x, "seurat_v3", batches = rev(groups)), "batches: is named", class = "scn_error_invalid_argument")
+  of_genes <- setNames(rep(1:2, length.out = nrow(x)), rev(rownames(x)))
+  expect_error(scn_median(x, of_genes, over = "genes"), "groups: is named g60 at 1", class = "scn_error_invalid_argument")
+  covariates <- data.frame(a = colSums(x), row.names = colnames(x))
+  expect_identical(scn_regress_out(x, covariates), scn_regress_out(x, colSums(x)))
+  expect_identical(scn_regress_out(x, data.frame(a = unname(colSums(x)))), scn_regress_out(x, unname(colSums(x))))
+  expect_error(scn_regress_out(x, rev(colSums(x))), "covariates: is named", class = "scn_error_invalid_argument")
+  expect_error(scn_regress_out(x, covariates[ncol(x):1, , drop = FALSE]), "covariates: is named", class = "scn_error_invalid_argument")
+})

@@ -23,5 +23,6 @@ test_that("subsets need names, and genes that are there", {
   counts <- small_counts()
   expect_error(scn_calculate_qc_metrics(counts, 5, list(1:3)), "name", class = "scn_error_invalid_argument")
   expect_error(scn_calculate_qc_metrics(counts, 5, list(mt = c("g1", "MT-1"))), "subsets\\$mt.*MT-1", class = "scn_error_not_found")
-  expect_error(scn_calculate_qc_metrics(counts, 500), "percent_top: is 500", class = "scn_error_invalid_argument")
+  expect_error(scn_calculate_qc_metrics(counts, 2.5), "percent_top: is 2.5", class = "scn_error_invalid_argument")
+  expect_error(scn_calculate_qc_metrics(counts, 500), "percent_top: .*500 is not from 1 to 60", class = "scn_error_invalid_argument")
 })

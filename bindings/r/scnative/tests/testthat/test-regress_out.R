@@ -39,7 +39,7 @@ test_that("bad covariates are named", {
   logs <- small_logs()
   n <- ncol(logs)
   expect_error(scn_regress_out(logs), "exactly one", class = "scn_error_invalid_argument")
-  expect_error(scn_regress_out(logs, 1:3), "covariates: has 3 rows", class = "scn_error_shape")
+  expect_error(scn_regress_out(logs, 1:3), "covariates: has 3 values", class = "scn_error_shape")
   expect_error(scn_regress_out(logs, rep("a", n)), "give a category as groups", class = "scn_error_type")
   expect_error(scn_regress_out(logs, c(NaN, rep(0, n - 1))), "covariates", class = "scn_error_value")
   expect_error(scn_regress_out(logs, groups = c(NA, rep("a", n - 1))), class = "scn_error_invalid_argument")
