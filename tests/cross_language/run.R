@@ -143,12 +143,18 @@ write_genes <- function(name, table) {
   }
   write_fields(name, c(as.list(table), if (!is.null(edges)) list(bin_edges = edges)))
 }
-for (flavor in c("seurat", "cell_ranger", "seurat_v3", "seurat_v3_paper", "pearson_residuals")) {
+for (flavor in c("seurat", "cell_ranger", "seurat_v3", "seurat_v3_paper", "vst", "pearson_residuals")) {
   X <- if (flavor %in% c("seurat", "cell_ranger")) logged else counts
   name <- paste0("pp_highly_variable_genes~", flavor)
   write_genes(name, scn_highly_variable_genes(X, flavor, n_top_genes = 100))
   write_genes(paste0(name, "~batches"), scn_highly_variable_genes(X, flavor, n_top_genes = 100, batches = batches))
 }
+write_genes(
+  "pp_highly_variable_genes~mean_var_plot",
+  scn_highly_variable_genes(logged, "mean_var_plot", min_mean = 0.1, max_mean = 8, min_disp = 1)
+)
+by_frequency <- scn_highly_variable_genes(logged, "dispersion", n_top_genes = 100, binning = "equal_frequency")
+write_genes("pp_highly_variable_genes~dispersion", by_frequency)
 write_scaled <- function(name, made) {
   write(paste0(name, ".out"), if (isS4(made$x)) made$x@x else made$x)
   write(paste0(name, ".means"), made$mean)
@@ -160,6 +166,9 @@ suppressWarnings({ # that centring makes sparse matrices dense
 })
 write_scaled("pp_scale~dense", scn_scale(points))
 write_scaled("pp_scale~not_centred", scn_scale(logged, zero_center = FALSE, max_value = 3))
+write_scaled("pp_scale~seurat", scn_scale(points, max_value = 1, clip_below = FALSE))
+write_scaled("pp_scale~centred", scn_scale(points, divide = FALSE))
+write_scaled("pp_scale~root_mean_square", scn_scale(points, zero_center = FALSE, root_mean_square = TRUE))
 write("pp_regress_out.out", scn_regress_out(logged, matrix(read("covariates", "f8"), N_OBS)))
 write("pp_regress_out_groups.out", scn_regress_out(logged, groups = batches))
 
@@ -171,6 +180,8 @@ comparisons <- list(
   student = list(method = "student", reference = "1", fold_change = "seurat_v5", corr_method = "benjamini-yekutieli"),
   wilcoxon = list(method = "wilcoxon"),
   wilcoxon_r = list(method = "wilcoxon", tie_correct = TRUE, continuity = TRUE, fold_change = "seurat_v4"),
+  difference = list(method = "t-test", fold_change = "difference", positive_fractions = TRUE),
+  wilcoxon_exact = list(method = "wilcoxon", exact = TRUE, min_cells = 1, fold_change = "seurat_v4_means"),
   wilcoxon_reference = list(method = "wilcoxon", reference = "0", tie_correct = TRUE)
 )
 for (name in names(comparisons)) {
@@ -196,6 +207,7 @@ write("tl_mmd~gammas.squared", scn_mmd(points, groups, gammas = c(0.5, 2), unbia
 x <- read("loess_x", "f8")
 y <- read("loess_y", "f8")
 write("stats_loess.fitted", scn_loess(x, y, weights = read("loess_w", "f8"), span = 0.4))
+write("stats_loess~r.fitted", scn_loess(x, y, span = 0.4, slack = 1e-5))
 write("stats_loess.predicted", scn_loess(x, y, span = 0.5, degree = 1, surface = "direct", new_x = read("loess_new", "f8")))
 write("stats_normal_p.p", scn_normal_p(read("z", "f8")))
 write("stats_normal_p~log.p", scn_normal_p(read("z", "f8"), logarithm = TRUE))

@@ -393,13 +393,23 @@ static void normalization(void) {
 }
 
 static void variable_genes(const char *flavor_name, int32_t flavor, int batched) {
-    const int binned = flavor == SCN_HVG_SEURAT || flavor == SCN_HVG_CELL_RANGER;
+    const int by_cut_offs = flavor == SCN_HVG_MEAN_VAR_PLOT, plotted = by_cut_offs || flavor == SCN_HVG_DISPERSION;
+    const int binned = flavor == SCN_HVG_SEURAT || flavor == SCN_HVG_CELL_RANGER || plotted;
+    const int64_t n_edges = flavor == SCN_HVG_DISPERSION ? 20 : 21;
     char name[128];
     ScnHighlyVariableGenesOptions options;
     ScnHighlyVariableGenesOutputs out;
     must(scn_highly_variable_genes_options_init(&options, sizeof options));
     options.flavor = flavor;
-    options.n_top_genes = 100;
+    options.n_top_genes = by_cut_offs ? 0 : 100;
+    if (by_cut_offs) {
+        options.min_mean = 0.1;
+        options.max_mean = 8;
+        options.min_disp = 1;
+    }
+    if (flavor == SCN_HVG_DISPERSION) {
+        options.binning = SCN_HVG_BINS_EQUAL_FREQUENCY;
+    }
     must(scn_highly_variable_genes_outputs_init(&out, sizeof out));
     out.n_vars = n_vars;
     out.highly_variable = memory(n_vars);
@@ -414,8 +424,8 @@ static void variable_genes(const char *flavor_name, int32_t flavor, int batched)
     out.highly_variable_nbatches = memory(n_vars * 8);
     out.highly_variable_intersection = memory(n_vars);
     out.mean_bin = memory(n_vars * 4);
-    out.bin_edges = doubles(21);
-    out.bin_edges_len = 21;
+    out.bin_edges = doubles(n_edges);
+    out.bin_edges_len = n_edges;
     must(scn_pp_highly_variable_genes(&context, binned ? &logged : &counts, batched ? batches : NULL, batched ? n_obs : 0,
                                       batched ? n_batches : 0, NULL, 0, &options, &out));
     snprintf(name, sizeof name, "pp_highly_variable_genes~%s%s", flavor_name, batched ? "~batches" : "");
@@ -428,7 +438,10 @@ static void variable_genes(const char *flavor_name, int32_t flavor, int batched)
         write_f64(name, "dispersions_norm", out.dispersions_norm, n_vars);
         if (!batched) {
             write_i32(name, "mean_bin", out.mean_bin, n_vars);
-            write_f64(name, "bin_edges", out.bin_edges, 21);
+            write_f64(name, "bin_edges", out.bin_edges, n_edges);
+        }
+        if (plotted) {
+            write_f64(name, "highly_variable_rank", out.highly_variable_rank, n_vars);
         }
         return;
     }
@@ -444,13 +457,10 @@ static void variable_genes(const char *flavor_name, int32_t flavor, int batched)
     }
 }
 
-static void scaled(const char *name, const ScnMatrix *m, const int32_t *labels, double max_value) {
+static void scaled(const char *name, const ScnMatrix *m, const int32_t *labels, const ScnScaleOptions *options) {
     const int64_t rows = labels == NULL ? 1 : n_groups, n = rows * m->n_vars, size = n_obs * m->n_vars;
     double *means = doubles(n), *stds = doubles(n), *out = doubles(size);
-    ScnScaleOptions options;
-    must(scn_scale_options_init(&options, sizeof options));
-    options.max_value = max_value;
-    must(scn_pp_scale(&context, m, labels, labels == NULL ? 0 : n_obs, rows, &options, means, n, stds, n, SCN_OBS, SCN_F64, out,
+    must(scn_pp_scale(&context, m, labels, labels == NULL ? 0 : n_obs, rows, options, means, n, stds, n, SCN_OBS, SCN_F64, out,
                       size));
     write_f64(name, "out", out, size);
     write_f64(name, "means", means, n);
@@ -461,9 +471,21 @@ static void scaling(void) {
     ScnScaleOptions options;
     double *values, *means = doubles(n_vars), *stds = doubles(n_vars), *out = doubles(n_obs * n_vars);
     ScnMatrix m = changeable(&values, &logged);
-    scaled("pp_scale", &logged, NULL, 2);
-    scaled("pp_scale~groups", &logged, groups, INFINITY);
-    scaled("pp_scale~dense", &points, NULL, INFINITY);
+    must(scn_scale_options_init(&options, sizeof options));
+    options.max_value = 2;
+    scaled("pp_scale", &logged, NULL, &options);
+    scaled("pp_scale~groups", &logged, groups, NULL);
+    scaled("pp_scale~dense", &points, NULL, NULL);
+    options.max_value = 1;
+    options.clip_below = 0;
+    scaled("pp_scale~seurat", &points, NULL, &options);
+    must(scn_scale_options_init(&options, sizeof options));
+    options.divide = 0;
+    scaled("pp_scale~centred", &points, NULL, &options);
+    must(scn_scale_options_init(&options, sizeof options));
+    options.zero_center = 0;
+    options.root_mean_square = 1;
+    scaled("pp_scale~root_mean_square", &points, NULL, &options);
     must(scn_scale_options_init(&options, sizeof options));
     options.zero_center = 0;
     options.max_value = 3;
@@ -541,8 +563,19 @@ static void comparisons(void) {
     options.continuity = 1;
     options.fold_change = SCN_FOLD_CHANGE_SEURAT_V4;
     ranked("wilcoxon_r", &options);
-    options.continuity = 0;
-    options.fold_change = SCN_FOLD_CHANGE_SCANPY_V1;
+    must(scn_rank_genes_groups_options_init(&options, sizeof options));
+    options.fold_change = SCN_FOLD_CHANGE_DIFFERENCE;
+    options.positive_fractions = 1;
+    ranked("difference", &options);
+    must(scn_rank_genes_groups_options_init(&options, sizeof options));
+    options.method = SCN_METHOD_WILCOXON;
+    options.exact = 1;
+    options.min_cells = 1;
+    options.fold_change = SCN_FOLD_CHANGE_SEURAT_V4_MEANS;
+    ranked("wilcoxon_exact", &options);
+    must(scn_rank_genes_groups_options_init(&options, sizeof options));
+    options.method = SCN_METHOD_WILCOXON;
+    options.tie_correct = 1;
     options.reference = 0;
     scores = ranked("wilcoxon_reference", &options);
     must(scn_tl_rank_genes_groups_order(&context, scores, n_groups * n_vars, n_groups, n_vars, 50, 1, order, n_groups * 50));
@@ -608,6 +641,10 @@ static void numbers(void) {
     options.span = 0.4;
     must(scn_stats_loess(&context, x, n, y, n, weights, n, &options, NULL, 0, out, n, NULL, 0));
     write_f64("stats_loess", "fitted", out, n);
+    options.slack = 1e-5;
+    must(scn_stats_loess(&context, x, n, y, n, NULL, 0, &options, NULL, 0, out, n, NULL, 0));
+    write_f64("stats_loess~r", "fitted", out, n);
+    options.slack = 0;
     options.span = 0.5;
     options.degree = 1;
     options.surface = SCN_LOESS_DIRECT;
@@ -706,6 +743,10 @@ int main(int argc, char **argv) {
     variable_genes("seurat_v3", SCN_HVG_SEURAT_V3, 1);
     variable_genes("seurat_v3_paper", SCN_HVG_SEURAT_V3_PAPER, 0);
     variable_genes("seurat_v3_paper", SCN_HVG_SEURAT_V3_PAPER, 1);
+    variable_genes("vst", SCN_HVG_VST, 0);
+    variable_genes("vst", SCN_HVG_VST, 1);
+    variable_genes("mean_var_plot", SCN_HVG_MEAN_VAR_PLOT, 0);
+    variable_genes("dispersion", SCN_HVG_DISPERSION, 0);
     variable_genes("pearson_residuals", SCN_HVG_PEARSON_RESIDUALS, 0);
     variable_genes("pearson_residuals", SCN_HVG_PEARSON_RESIDUALS, 1);
     scaling();

@@ -87,12 +87,16 @@ void write_variable(const std::string& name, int flavor, bool batches, const scn
     write(name + ".means", made.means);
     write(name + ".highly_variable_nbatches", made.highly_variable_nbatches);
     write(name + ".highly_variable_intersection", made.highly_variable_intersection);
-    if (flavor == scn::flavor::seurat || flavor == scn::flavor::cell_ranger) {
+    const bool plotted = flavor == scn::flavor::mean_var_plot || flavor == scn::flavor::dispersion;
+    if (flavor == scn::flavor::seurat || flavor == scn::flavor::cell_ranger || plotted) {
         write(name + ".dispersions", made.dispersions);
         write(name + ".dispersions_norm", made.dispersions_norm);
         if (!batches) {
             write(name + ".mean_bin", made.mean_bin);
             write(name + ".bin_edges", made.bin_edges);
+        }
+        if (plotted) {
+            write(name + ".highly_variable_rank", made.highly_variable_rank);
         }
         return;
     }
@@ -238,6 +242,7 @@ int main(int, char** argv) {
                                                            {"cell_ranger", scn::flavor::cell_ranger},
                                                            {"seurat_v3", scn::flavor::seurat_v3},
                                                            {"seurat_v3_paper", scn::flavor::seurat_v3_paper},
+                                                           {"vst", scn::flavor::vst},
                                                            {"pearson_residuals", scn::flavor::pearson_residuals}};
     for (const auto& [flavor_name, flavor] : flavors) {
         const std::string name = std::string("pp_highly_variable_genes~") + flavor_name;
@@ -248,6 +253,20 @@ int main(int, char** argv) {
         write_variable(name, flavor, false, scn::highly_variable_genes(m, options, {}, {}, how));
         write_variable(name + "~batches", flavor, true, scn::highly_variable_genes(m, options, batches, {}, how));
     }
+
+    scn::highly_variable_genes_options plotted;
+    plotted.flavor = scn::flavor::mean_var_plot;
+    plotted.min_mean = 0.1;
+    plotted.max_mean = 8;
+    plotted.min_disp = 1;
+    write_variable("pp_highly_variable_genes~mean_var_plot", plotted.flavor, false,
+                   scn::highly_variable_genes(logged, plotted, {}, {}, how));
+    scn::highly_variable_genes_options by_frequency;
+    by_frequency.flavor = scn::flavor::dispersion;
+    by_frequency.n_top_genes = 100;
+    by_frequency.binning = SCN_HVG_BINS_EQUAL_FREQUENCY;
+    write_variable("pp_highly_variable_genes~dispersion", by_frequency.flavor, false,
+                   scn::highly_variable_genes(logged, by_frequency, {}, {}, how));
 
     const auto write_scaled = [](const std::string& name, const std::vector<double>& scaled, const scn::moments& by) {
         write(name + ".out", scaled);
@@ -262,6 +281,18 @@ int main(int, char** argv) {
     write_scaled("pp_scale~groups", by_group.values, by_group);
     const auto of_points = scn::scale<double>(points, {}, {}, scn::axis::obs, how);
     write_scaled("pp_scale~dense", of_points.values, of_points);
+    scn::scale_options as_seurat, centred, root_mean_square;
+    as_seurat.max_value = 1;
+    as_seurat.clip_below = false;
+    centred.divide = false;
+    root_mean_square.zero_center = false;
+    root_mean_square.root_mean_square = true;
+    const auto of_seurat = scn::scale<double>(points, as_seurat, {}, scn::axis::obs, how);
+    write_scaled("pp_scale~seurat", of_seurat.values, of_seurat);
+    const auto of_centred = scn::scale<double>(points, centred, {}, scn::axis::obs, how);
+    write_scaled("pp_scale~centred", of_centred.values, of_centred);
+    const auto of_squares = scn::scale<double>(points, root_mean_square, {}, scn::axis::obs, how);
+    write_scaled("pp_scale~root_mean_square", of_squares.values, of_squares);
     not_centred.max_value = 3;
     std::vector<double> scaled_values = logged_values;
     const scn::moments by = scn::scale_inplace(scn::csr(n_obs, n_vars, indptr, indices, scaled_values), not_centred, {}, how);
@@ -316,6 +347,15 @@ int main(int, char** argv) {
     as_r.continuity = true;
     as_r.fold_change = scn::fold_change::seurat_v4;
     rank("wilcoxon_r", as_r);
+    scn::rank_genes_groups_options difference, exact;
+    difference.fold_change = scn::fold_change::difference;
+    difference.positive_fractions = true;
+    rank("difference", difference);
+    exact.method = scn::method::wilcoxon;
+    exact.exact = true;
+    exact.min_cells = 1;
+    exact.fold_change = scn::fold_change::seurat_v4_means;
+    rank("wilcoxon_exact", exact);
     wilcoxon.reference = 0;
     rank("wilcoxon_reference", wilcoxon);
     write("tl_rank_genes_groups_order~abs.order", scn::rank_order(last_scores, n_groups, n_vars, 50, true, how));
@@ -344,6 +384,9 @@ int main(int, char** argv) {
     scn::loess_options smooth;
     smooth.span = 0.4;
     write("stats_loess.fitted", scn::loess(x, y, smooth, w, std::nullopt, how));
+    smooth.slack = 1e-5;
+    write("stats_loess~r.fitted", scn::loess(x, y, smooth, {}, std::nullopt, how));
+    smooth.slack = 0;
     smooth.span = 0.5;
     smooth.degree = 1;
     smooth.surface = scn::surface::direct;

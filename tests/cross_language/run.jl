@@ -127,17 +127,25 @@ function save_genes(name, result)
     save_fields(name, genes)
     result.bin_edges === nothing || save("$name.bin_edges", result.bin_edges)
 end
-for flavor in (:seurat, :cell_ranger, :seurat_v3, :seurat_v3_paper, :pearson_residuals)
+for flavor in (:seurat, :cell_ranger, :seurat_v3, :seurat_v3_paper, :vst, :pearson_residuals)
     X = flavor in (:seurat, :cell_ranger) ? logged : counts
     how = (flavor = flavor, n_top_genes = 100, bin_edges = true)
     save_genes("pp_highly_variable_genes~$flavor", highly_variable_genes(X; how...))
     save_genes("pp_highly_variable_genes~$flavor~batches", highly_variable_genes(X; batches = batches, how...))
 end
+cut_offs = (min_mean = 0.1, max_mean = 8, min_disp = 1)
+plotted = highly_variable_genes(logged; flavor = :mean_var_plot, bin_edges = true, cut_offs...)
+save_genes("pp_highly_variable_genes~mean_var_plot", plotted)
+by_frequency = (flavor = :dispersion, n_top_genes = 100, binning = :equal_frequency, bin_edges = true)
+save_genes("pp_highly_variable_genes~dispersion", highly_variable_genes(logged; by_frequency...))
 for (name, made) in (
     "pp_scale" => ScNative.scale(logged; max_value = 2),
     "pp_scale~groups" => ScNative.scale(logged; groups = groups, n_groups = N_GROUPS),
     "pp_scale~dense" => ScNative.scale(points),
     "pp_scale~not_centred" => ScNative.scale(logged; zero_center = false, max_value = 3),
+    "pp_scale~seurat" => ScNative.scale(points; max_value = 1, clip_below = false),
+    "pp_scale~centred" => ScNative.scale(points; divide = false),
+    "pp_scale~root_mean_square" => ScNative.scale(points; zero_center = false, root_mean_square = true),
 )
     save("$name.out", issparse(made.X) ? nonzeros(made.X) : made.X)
     save("$name.means", made.mean)
@@ -155,6 +163,8 @@ for (name, how) in (
     "student" => (method = :student, reference = 2, fold_change = :seurat_v5, corr_method = :benjamini_yekutieli),
     "wilcoxon" => (method = :wilcoxon,),
     "wilcoxon_r" => (method = :wilcoxon, tie_correct = true, continuity = true, fold_change = :seurat_v4),
+    "difference" => (method = :t_test, fold_change = :difference, positive_fractions = true),
+    "wilcoxon_exact" => (method = :wilcoxon, exact = true, min_cells = 1, fold_change = :seurat_v4_means),
     "wilcoxon_reference" => (method = :wilcoxon, reference = 1, tie_correct = true),
 )
     results = how.method === :wilcoxon ? (every..., :u, :auroc) : every
@@ -178,6 +188,7 @@ save("tl_mmd~gammas.squared", mmd(points, groups; n_groups = N_GROUPS, gammas = 
 # statistics
 x, y, w, new = (load("loess_$name", Float64) for name in ("x", "y", "w", "new"))
 save("stats_loess.fitted", loess(x, y; weights = w, span = 0.4))
+save("stats_loess~r.fitted", loess(x, y; span = 0.4, slack = 1e-5))
 save("stats_loess.predicted", loess(x, y; span = 0.5, degree = 1, surface = :direct, new_x = new))
 z, t, df, p = (load(name, Float64) for name in ("z", "t", "df", "p"))
 save("stats_normal_p.p", normal_p(z))

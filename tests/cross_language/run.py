@@ -127,16 +127,23 @@ write("pp_log1p~dense.out", a.log1p(np.abs(points)))
 write("pp_normalize_relative.values", a.normalize_relative(counts).data)
 write("pp_normalize_clr~genes.values", a.normalize_clr(counts, margin=1).data)
 write("pp_normalize_clr~cells.values", a.normalize_clr(counts, margin=2).data)
-for flavor in ("seurat", "cell_ranger", "seurat_v3", "seurat_v3_paper", "pearson_residuals"):
+for flavor in ("seurat", "cell_ranger", "seurat_v3", "seurat_v3_paper", "vst", "pearson_residuals"):
     X = logged if flavor in ("seurat", "cell_ranger") else counts
     write_fields(f"pp_highly_variable_genes~{flavor}", a.highly_variable_genes(X, flavor=flavor, n_top_genes=100))
     batched = a.highly_variable_genes(X, flavor=flavor, n_top_genes=100, batches=batches)
     write_fields(f"pp_highly_variable_genes~{flavor}~batches", batched)
+cut_offs = {"min_mean": 0.1, "max_mean": 8, "min_disp": 1}
+write_fields("pp_highly_variable_genes~mean_var_plot", a.highly_variable_genes(logged, flavor="mean_var_plot", **cut_offs))
+by_frequency = a.highly_variable_genes(logged, flavor="dispersion", n_top_genes=100, binning="equal_frequency")
+write_fields("pp_highly_variable_genes~dispersion", by_frequency)
 for name, made in {
     "pp_scale": a.scale(logged, max_value=2, copy=True),
     "pp_scale~groups": a.scale(logged, groups=groups, n_groups=N_GROUPS, copy=True),
     "pp_scale~dense": a.scale(points, copy=True),
     "pp_scale~not_centred": a.scale(logged, zero_center=False, max_value=3, copy=True),
+    "pp_scale~seurat": a.scale(points, max_value=1, clip_below=False, copy=True),
+    "pp_scale~centred": a.scale(points, divide=False, copy=True),
+    "pp_scale~root_mean_square": a.scale(points, zero_center=False, root_mean_square=True, copy=True),
 }.items():
     out = made.X.data if sp.issparse(made.X) else made.X  # not centred, a sparse matrix stays one
     write(f"{name}.out", out)
@@ -154,6 +161,8 @@ for name, how in {
     "student": {"method": "student", "reference": 1, "fold_change": "seurat_v5", "corr_method": "benjamini-yekutieli"},
     "wilcoxon": {"method": "wilcoxon"},
     "wilcoxon_r": {"method": "wilcoxon", "tie_correct": True, "continuity": True, "fold_change": "seurat_v4"},
+    "difference": {"method": "t-test", "fold_change": "difference", "positive_fractions": True},
+    "wilcoxon_exact": {"method": "wilcoxon", "exact": True, "min_cells": 1, "fold_change": "seurat_v4_means"},
     "wilcoxon_reference": {"method": "wilcoxon", "reference": 0, "tie_correct": True},
 }.items():
     results = (*every, "u", "auroc") if "wilcoxon" in name else every
@@ -176,6 +185,7 @@ write("tl_mmd~gammas.squared", a.mmd(points, groups, n_groups=N_GROUPS, gammas=[
 # statistics
 x, y, w, new = (read(f"loess_{name}", "f8") for name in ("x", "y", "w", "new"))
 write("stats_loess.fitted", a.loess(x, y, weights=w, span=0.4))
+write("stats_loess~r.fitted", a.loess(x, y, span=0.4, slack=1e-5))
 write("stats_loess.predicted", a.loess(x, y, span=0.5, degree=1, surface="direct", new_x=new))
 write("stats_normal_p.p", a.normal_p(read("z", "f8")))
 write("stats_normal_p~log.p", a.normal_p(read("z", "f8"), logarithm=True))
