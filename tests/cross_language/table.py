@@ -17,6 +17,7 @@ except ImportError:  # before Python 3.11
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
+HEADER = ROOT / "include" / "scnative.h"
 DOCUMENT = ROOT / "docs" / "operations.md"
 BINDINGS = ROOT / "bindings"
 LANGUAGES = ("Python", "R", "Julia", "C++")
@@ -25,7 +26,7 @@ CALL = re.compile(r"\b(?:C_)?(scn_[a-z0-9_]+)\b")
 
 @lru_cache(maxsize=None)
 def functions() -> list[str]:
-    text = (ROOT / "include" / "scnative.h").read_text()
+    text = HEADER.read_text()
     return re.findall(r"^[A-Za-z].*?\b\*?(scn_[a-z0-9_]+)\(", text, flags=re.M)
 
 
@@ -55,6 +56,18 @@ def source(file: Path) -> str:
     return re.sub(r"^ *#.*$", "", text, flags=re.M)
 
 
+def sources(language: str) -> list[Path]:
+    """A binding's own sources, without what is made from the header."""
+    folder, suffixes, made = {
+        "Python": (BINDINGS / "python" / "scnative", (".py",), "_abi.py"),
+        "R": (BINDINGS / "r" / "scnative", (".R", ".c"), "abi.R"),
+        "Julia": (BINDINGS / "julia" / "ScNative" / "src", (".jl",), "abi.jl"),
+        "C++": (ROOT / "include", (".hpp",), ""),
+    }[language]
+    found = sorted(file for file in folder.rglob("*") if file.suffix in suffixes and file.name != made)
+    return [file for file in found if "tests" not in file.relative_to(folder).parts]
+
+
 def blocks(text: str, begins: str) -> list[tuple[str, str]]:
     """The functions of a source as (name, text from there to the next one)."""
     found = list(re.finditer(begins, text, flags=re.M))
@@ -72,33 +85,29 @@ def mentions(language: str) -> dict[str, list[str]]:
             found[name].append(function)
 
     if language == "Python":
-        for file in sorted((BINDINGS / "python" / "scnative").rglob("*.py")):
-            if file.name == "_abi.py":
-                continue
+        for file in sources(language):
             folder = file.parent.name
             prefix = "" if folder == "scnative" else f"{folder}."
             for function, body in blocks(source(file), r"^(?:def|class) (\w+)"):
                 for name in CALL.findall(body):
                     note(name, f"{prefix}{function}")
     elif language == "Julia":
-        for file in sorted((BINDINGS / "julia" / "ScNative" / "src").rglob("*.jl")):
-            if file.name == "abi.jl":
-                continue
+        for file in sources(language):
             for function, body in blocks(source(file), r"^(?:@inline )?(?:function (?:Base\.)?([\w!]+)|(?:Base\.)?([\w!]+)\(.*\)(?: where .*)? *=(?!=))"):
                 for name in CALL.findall(body):
                     note(name, function)
     elif language == "R":
         shim = {}  # the function of the C shim -> those of the library that it calls
-        for file in sorted((BINDINGS / "r" / "scnative" / "src").glob("*.c")):
+        for file in (file for file in sources(language) if file.suffix == ".c"):
             for function, body in blocks(source(file), r"^(?:static )?(?:SEXP|void|int|double|const char \*)\s*\*?(\w+)\("):
                 shim.setdefault(function, set()).update(CALL.findall(body))
-        for file in sorted((BINDINGS / "r" / "scnative" / "R").glob("*.R")):
+        for file in (file for file in sources(language) if file.suffix == ".R"):
             for function, body in blocks(source(file), r"^`?([\w.]+)`? <- function"):
                 for word in set(re.findall(r"\b\w+\b", body)):
                     for name in shim.get(word, shim.get(word.removeprefix("C_"), ())):
                         note(name, function)
     else:
-        text = source(ROOT / "include" / "scnative.hpp")
+        text = "\n".join(map(source, sources(language)))
         text = re.sub(r"^namespace detail \{.*?^\}.*?$", lambda inner: re.sub(r"^(?=\S)", "\t", inner[0], flags=re.M), text, flags=re.M | re.S)
         for function, body in blocks(text, r"^(?:class|struct) (\w+)|^(?!template|//|#|\}|namespace|using)\S.*?\b(\w+)\("):
             for name in CALL.findall(body):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -141,6 +142,16 @@ def test_no_operation_is_missing_from_a_language_without_a_reason(language):
     assert [name for name in excused if name in there] == [], "reasons for functions that are there"
     known = {*table.functions()}
     assert {*excused, *table.through(language)} <= known, "reasons for functions that the header does not have"
+
+
+@pytest.mark.parametrize("language", table.LANGUAGES)
+def test_every_choice_can_be_made_in_every_language(language):
+    """The values of flavor, method, fold_change, corr_method, metric, surface and binning, under their own names."""
+    said = "\n".join(table.source(file) for file in table.sources(language)).replace("-", "_")
+    choices = re.findall(r"^#define (SCN_(?:HVG|METHOD|FOLD_CHANGE|CORR|METRIC|LOESS)_\w+)", table.HEADER.read_text(), flags=re.M)
+    assert len(choices) > 20
+    names = {choice: re.sub(r"SCN_(HVG_BINS|HVG|METHOD|FOLD_CHANGE|CORR|METRIC|LOESS)_", "", choice).lower() for choice in choices}
+    assert [choice for choice, name in names.items() if not re.search(rf"\b{name}\b", said)] == []
 
 
 @pytest.fixture(scope="module")
