@@ -12,7 +12,7 @@ import pytest
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
-from needs import INCLUDE, attempt, linked_to, need, need_eigen, run, together  # noqa: E402
+from needs import INCLUDE, ROOT, attempt, linked_to, need, need_eigen, run, together  # noqa: E402
 
 HEADER = (INCLUDE / "scnative.hpp").read_text()
 SOURCES = sorted(HERE.glob("*.cpp"))
@@ -88,6 +88,30 @@ def test_eigen_is_there_when_asked_for(compiler, tmp_path):
     (tmp_path / "without.cpp").write_text("#define SCNATIVE_EIGEN\n#include <scnative.hpp>\n")
     done = attempt(compiler, "-std=c++17", f"-I{INCLUDE}", "-fsyntax-only", tmp_path / "without.cpp")
     assert done.returncode != 0 and "libeigen3-dev" in done.stderr
+
+
+def snippets(language: str) -> list[str]:
+    """The pieces of code in the README."""
+    return re.findall(rf"^```{language}\n(.*?)^```", (ROOT / "bindings" / "cpp" / "README.md").read_text(), flags=re.M | re.S)
+
+
+def split(snippet: str) -> tuple[str, str]:
+    """Its #include lines, and the rest."""
+    lines = snippet.splitlines(keepends=True)
+    return "".join(x for x in lines if x.startswith("#")), "".join(x for x in lines if not x.startswith("#"))
+
+
+def test_the_readme_compiles(tmp_path):
+    need("gcc", "g++")
+    cpp, c = snippets("cpp"), snippets("c")
+    assert len(cpp) == 2 and len(c) == 1
+    given = "const scn::matrix_view& view, const std::vector<int>& clusters"
+    (tmp_path / "one.cpp").write_text("{}int main() {{\nconst std::vector<int> clusters;\n{}\n}}\n".format(*split(cpp[0])))
+    (tmp_path / "two.cpp").write_text(f"#include <scnative.hpp>\n#include <cstdio>\nvoid two({given});\nvoid two({given}) {{\n{cpp[1]}\n}}\n")
+    (tmp_path / "three.c").write_text("{}int main(void) {{\n{}\nreturn 0;\n}}\n".format(*split(c[0])))
+    for source in ("one.cpp", "two.cpp"):
+        run("g++", "-std=c++17", "-Wall", "-Wextra", "-Wno-unused-variable", "-Wno-unused-but-set-variable", "-Werror", f"-I{INCLUDE}", "-fsyntax-only", tmp_path / source)
+    run("gcc", "-std=c99", "-Wall", "-Wextra", "-Werror", f"-I{INCLUDE}", "-fsyntax-only", tmp_path / "three.c")
 
 
 def build(folder: Path, compiler: str, standard: str, *flags: str) -> Path:
