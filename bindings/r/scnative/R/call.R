@@ -52,7 +52,8 @@ setting <- function(name, default, least, most) {
 # A whole number in a range, or an error that names it.
 check_number <- function(value, name, least, most) {
   if (!is.numeric(value) || length(value) != 1 || is.na(value) || value != trunc(value) || value < least || value > most) {
-    refuse("INVALID_ARGUMENT", name, ": is ", shown(value), ", must be a whole number from ", least, " to ", format(most, digits = 16))
+    to <- format(most, digits = 16)
+    refuse("INVALID_ARGUMENT", name, ": is ", shown(value), ", must be a whole number from ", least, " to ", to)
   }
   value
 }

@@ -12,7 +12,8 @@ as_positions <- function(which, n, names, name, of = "gene") {
   }
   if (is.logical(which)) {
     if (length(which) != n || anyNA(which)) {
-      refuse("SHAPE", name, ": is a mask of ", length(which), if (anyNA(which)) " with NA", ", must have TRUE or FALSE for each of ", n, " ", of, "s")
+      with <- if (anyNA(which)) " with NA"
+      refuse("SHAPE", name, ": is a mask of ", length(which), with, ", must have TRUE or FALSE for each of ", n, " ", of, "s")
     }
     return(base::which(which))
   }

@@ -30,9 +30,9 @@ FLAVOR_COLUMNS <- list(
 #' `"seurat"`, `"cell_ranger"` and `"mean_var_plot"` judge the dispersion (variance over mean) within bins of genes by mean,
 #' `"dispersion"` the dispersion itself; these want log-normalised values. The others want counts: `"seurat_v3"` is the
 #' variance standardised by a loess curve (Seurat's `vst`), `"seurat_v3_paper"` the same with batches combined as the paper
-#' has it, `"pearson_residuals"` the variance of analytic Pearson residuals. `"vst"`, `"mean_var_plot"` and `"dispersion"` are the three as Seurat itself computes them:
-#' the genes and their order are those of Seurat's `FindVariableFeatures()`, see [ScnFindVariableFeatures()]. Memory: a few
-#' doubles for each gene and batch, and one row of them for each thread.
+#' has it, `"pearson_residuals"` the variance of analytic Pearson residuals. `"vst"`, `"mean_var_plot"` and `"dispersion"` are
+#' the three as Seurat itself computes them: the genes and their order are those of Seurat's `FindVariableFeatures()`, see
+#' [ScnFindVariableFeatures()]. Memory: a few doubles for each gene and batch, and one row of them for each thread.
 #'
 #' @inheritParams scn_normalize_total
 #' @param x Log-normalised values or counts, see there: a `dgCMatrix`, a `dgRMatrix`, or a matrix of doubles or integers.

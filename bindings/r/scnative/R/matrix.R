@@ -30,7 +30,8 @@ check_sparse <- function(x, name) {
   }
   stored <- x@p[lines + 1]
   if (is.na(stored) || length(indices) != stored || length(x@x) != stored) {
-    refuse("MATRIX", name, ": has ", length(indices), " indices and ", length(x@x), " values, must have ", stored, " of each as p says")
+    has <- paste(length(indices), "indices and", length(x@x), "values")
+    refuse("MATRIX", name, ": has ", has, ", must have ", stored, " of each as p says")
   }
 }
 
@@ -60,9 +61,10 @@ check_dense <- function(x, name) {
     if (missing > 0) {
       row <- (missing - 1) %% nrow(x) + 1
       column <- (missing - 1) %/% nrow(x) + 1
+      where <- paste0(label(rownames(x), "row", row), ", ", label(colnames(x), "column", column))
       refuse(
-        "VALUE", name, "[", row, ", ", column, "]: is NA (", label(rownames(x), "row", row), ", ", label(colnames(x), "column", column),
-        "), must be a number; an integer matrix cannot have missing values"
+        "VALUE", name, "[", row, ", ", column, "]: is NA (", where, "), must be a number; an integer matrix cannot have ",
+        "missing values"
       )
     }
     return(invisible())

@@ -109,7 +109,10 @@ scn_concat <- function(matrices, along = "cells", cells = "columns") {
   other <- if (axis == abi$SCN_OBS) "genes" else "cells"
   for (view in views) {
     if (!is.null(view[[other]]) && !is.null(views[[1]][[other]]) && !identical(view[[other]], views[[1]][[other]])) {
-      refuse("INVALID_ARGUMENT", view$name, ": has other names of ", other, " than ", views[[1]]$name, ", must have the same in the same order")
+      refuse(
+        "INVALID_ARGUMENT", view$name, ": has other names of ", other, " than ", views[[1]]$name,
+        ", must have the same in the same order"
+      )
     }
   }
   made <- invoke(C_concat, views, axis)

@@ -36,9 +36,14 @@ scn_regress_out <- function(x, covariates = NULL, groups = NULL, cells = "column
 as_covariates <- function(covariates, lines) {
   table <- if (is.data.frame(covariates)) as.matrix(covariates) else covariates
   if (!is.numeric(table) || length(dim(table)) > 2) {
-    refuse("TYPE", "covariates: is a ", class(covariates)[1], " of type ", typeof(table), ", must be numbers, cells x covariates; give a category as groups")
+    refuse(
+      "TYPE", "covariates: is a ", class(covariates)[1], " of type ", typeof(table),
+      ", must be numbers, cells x covariates; give a category as groups"
+    )
   }
-  table <- if (is.matrix(table)) table else matrix(table, ncol = 1, dimnames = if (!is.null(names(table))) list(names(table), NULL))
+  if (!is.matrix(table)) {
+    table <- matrix(table, ncol = 1, dimnames = if (!is.null(names(table))) list(names(table), NULL))
+  }
   # A data.frame that was given no row names has numbers.
   if (!is.data.frame(covariates) || .row_names_info(covariates) > 0) {
     check_aligned(rownames(table), lines, "covariates")

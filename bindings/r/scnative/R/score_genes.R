@@ -38,8 +38,8 @@ scn_control_genes <- function(x, gene_list, gene_pool = NULL, ctrl_as_ref = NULL
 
 #' Score cells by a gene set
 #'
-#' For each cell its mean over the genes of the set less its mean over the control genes. NaN values are left out of both. Nothing is
-#' subset or made dense on the way. Memory: the scores.
+#' For each cell its mean over the genes of the set less its mean over the control genes. NaN values are left out of both.
+#' Nothing is subset or made dense on the way. Memory: the scores.
 #'
 #' @inheritParams scn_control_genes
 #' @param gene_list,control The genes of the set, and the control genes (see [scn_control_genes()]): names, numbers from 1,

@@ -50,7 +50,8 @@ scn_aggregate <- function(x, groups, over = "cells", ddof = 1, which = c("sum", 
   view <- matrix_view(x, cells)
   axis <- check_choice(over, AXES, "over")
   which <- check_names(which, STATISTICS, "which")
-  invoke(C_aggregate, view, as_groups(groups, if (axis == abi$SCN_OBS) view$cells else view$genes), axis, check_number(ddof, "ddof", -2^53, 2^53), which)[which]
+  labels <- as_groups(groups, if (axis == abi$SCN_OBS) view$cells else view$genes)
+  invoke(C_aggregate, view, labels, axis, check_number(ddof, "ddof", -2^53, 2^53), which)[which]
 }
 
 #' Medians of each gene or each cell
@@ -74,6 +75,7 @@ scn_median <- function(x, groups = NULL, over = "cells", cells = "columns") {
     groups <- rep(1L, if (axis == abi$SCN_OBS) n_cells(view) else n_genes(view))
     groups <- factor(groups, levels = 1L)
   }
-  made <- invoke(C_median, view, as_groups(groups, if (axis == abi$SCN_OBS) view$cells else view$genes), axis)
+  labels <- as_groups(groups, if (axis == abi$SCN_OBS) view$cells else view$genes)
+  made <- invoke(C_median, view, labels, axis)
   if (whole) made[, 1] else made
 }
