@@ -10,7 +10,7 @@ Names that other packages have as well are not exported: call `ScNative.log1p`, 
 """
 module ScNative
 
-using Libdl: RTLD_LAZY, RTLD_LOCAL, dlopen, dlsym_e
+using Libdl: RTLD_LAZY, RTLD_LOCAL, dlopen, dlsym
 using LinearAlgebra: Adjoint, Transpose
 using SparseArrays: AbstractSparseMatrixCSC, SparseMatrixCSC, getcolptr, nonzeros, rowvals
 

@@ -108,7 +108,7 @@ returns.
 function invoke(f, title::AbstractString, args...; seed = nothing, keep = nothing)
     watch = Watch(title)
     context = defaults(ScnContext; n_threads = settings.n_threads)
-    context.seed = (seed === nothing ? settings.seed : seed) % UInt64
+    context.seed = seed === nothing ? settings.seed : seed_of(seed)
     context.progress = @cfunction(on_progress, Int32, (Float64, Ptr{Cvoid}))
     try
         GC.@preserve watch keep begin
@@ -127,6 +127,9 @@ function invoke(f, title::AbstractString, args...; seed = nothing, keep = nothin
     watch.interrupted && throw(InterruptException())
     return nothing
 end
+
+seed_of(seed::Integer) = seed % UInt64
+seed_of(seed) = fail(:SCN_ERR_INVALID_ARGUMENT, "seed: is $(repr(seed)), must be a whole number or nothing")
 
 "A result that the library owns, freed by `release!` or with this object."
 mutable struct Handle{T}

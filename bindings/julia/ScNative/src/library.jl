@@ -42,15 +42,17 @@ function addresses(path::String)
         error isa ErrorException || rethrow()
         return replace(last(split(error.msg, '\n')), "$path: " => "")
     end
-    version = dlsym_e(library, :scn_abi_version)
+    version = address_of(library, :scn_abi_version)
     version == C_NULL && return "is not scnative (it has no scn_abi_version)"
     number = ccall(version, UInt32, ())
     number == SCN_ABI_VERSION || return "has ABI $number, this package needs $SCN_ABI_VERSION"
-    found = [dlsym_e(library, name) for name in FUNCTIONS]
+    found = [address_of(library, name) for name in FUNCTIONS]
     missed = findfirst(==(C_NULL), found)
     missed === nothing || return "lacks $(FUNCTIONS[missed]), it is older than this package"
     return found
 end
+
+address_of(library, name) = something(dlsym(library, name; throw_error = false), C_NULL)
 
 function load()
     lock(LOADING) do

@@ -14,7 +14,7 @@ How calls run; one for the process. Set its fields:
 # Examples
 ```jldoctest
 julia> ScNative.settings
-ScNative.settings(n_threads = 0, seed = 0, progress = auto)
+ScNative.settings(n_threads = 0, seed = 0, progress = :auto)
 ```
 """
 mutable struct Settings
@@ -26,7 +26,7 @@ end
 @doc (@doc Settings) const settings = Settings(0, 0, :auto)
 
 Base.show(io::IO, s::Settings) =
-    print(io, "ScNative.settings(n_threads = $(s.n_threads), seed = $(s.seed), progress = $(s.progress))")
+    print(io, "ScNative.settings(n_threads = $(s.n_threads), seed = $(s.seed), progress = $(repr(s.progress)))")
 
 """
     with_settings(f; n_threads, seed, progress)

@@ -29,19 +29,19 @@ end
 end
 
 @testset "every function of the table is called by its own wrapper" begin
+    text = read(joinpath(PACKAGE, "src", "abi.jl"), String)
     for (i, name) in enumerate(ScNative.FUNCTIONS)
-        wrapper = getfield(ScNative, name)
-        method = only(collect(methods(wrapper)))
-        @test occursin("entry($i)", string(Base.uncompressed_ast(method)))
+        @test occursin(Regex("^$name\\(.*\\) =\n    ccall\\(entry\\($i\\), ", "m"), text)
     end
 end
 
 @testset "src/abi.jl is what the generator writes" begin
     generator = joinpath(ROOT, "bindings", "julia", "generate_abi.py")
-    python = get(ENV, "PYTHON", "python3")
-    if !isfile(generator) || !success(pipeline(`$python -c "import pycparser"`; stderr = devnull))
+    can(python) = Sys.which(python) !== nothing && success(pipeline(`$python -c "import pycparser"`; stderr = devnull))
+    pythons = filter(can, [get(ENV, "PYTHON", "python3"), joinpath(ROOT, ".venv", "bin", "python")])
+    if !isfile(generator) || isempty(pythons)
         @warn "SKIPPED: src/abi.jl against the header, which needs the checkout and PYTHON=a python with pycparser"
     else
-        @test outcome(`$python $generator --check`) == (ok = true, out = "", err = "")
+        @test outcome(`$(first(pythons)) $generator --check`) == (ok = true, out = "", err = "")
     end
 end

@@ -50,6 +50,8 @@
     @test refuses(() -> adjust_p([2.0]), "SCN_ERR_VALUE", "")
     @test refuses(() -> loess([1.0, 2.0], [1.0]), "SCN_ERR_SHAPE", "")
     @test refuses(() -> loess("x", [1.0]), "SCN_ERR_TYPE", "x: is a String")
+    @test refuses(() -> simulate_counts(9, 300; seed = 1.5), "SCN_ERR_INVALID_ARGUMENT", "seed: is 1.5, must be a whole number")
+    @test refuses(() -> simulate_counts(9, 300; markers = 2), "SCN_ERR_INVALID_ARGUMENT", "markers: is no keyword")
     @test refuses(() -> simulate_counts(-1, 5), "SCN_ERR_INVALID_ARGUMENT", "n_obs")
     @test refuses(() -> ScNative.concat([]), "SCN_ERR_INVALID_ARGUMENT", "")
     @test refuses(() -> ScNative.concat([A, A[1:3, :]]), "SCN_ERR_SHAPE", "")

@@ -18,8 +18,9 @@ function tally(values)
     return counts
 end
 
-# The C library's: openlibm is Julia's own.
-two_sided(z) = ccall(("erfc", Base.libm_name), Float64, (Float64,), abs(z) / sqrt(2))
+# By openlibm, the C library's mathematics that Julia itself uses.
+const LIBM = isdefined(Base, :libm_name) ? Base.libm_name : "libopenlibm"
+two_sided(z) = ccall((:erfc, LIBM), Float64, (Float64,), abs(z) / sqrt(2))
 
 "The upper quartile of the standard normal, by bisection: the median absolute deviation of a normal is that many deviations."
 function quartile()

@@ -87,7 +87,7 @@ end
     @test refuses(() -> ScNative.stats(view(S, :, 1:3)), "SCN_ERR_TYPE", "is a view of a sparse matrix, which has no arrays of its own; copy it: copy(X)")
     @test refuses(() -> ScNative.stats(view(S', 1:3, :)), "SCN_ERR_TYPE", "is a view of a sparse matrix")
     @test ScNative.stats(copy(view(S, :, 1:3))) == ScNative.stats(S[:, 1:3])
-    @test refuses(() -> ScNative.stats(A .> 0), "SCN_ERR_TYPE", "X: is a BitArray{2}")
+    @test refuses(() -> ScNative.stats(A .> 0), "SCN_ERR_TYPE", "X: is a $BitMatrix")
     for X in (Matrix(A .> 0), sparse(A .> 0), Int128.(A), big.(A), complex.(A), Float16.(A), Rational.(A), sparse(complex.(A)))
         @test refuses(() -> ScNative.stats(X), "SCN_ERR_TYPE", "X: has elements of type $(eltype(X)), must be Float32, Float64")
     end
