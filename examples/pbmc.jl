@@ -41,7 +41,8 @@ function main(path)
 
     # what marks each type against all other cells, those of no type too: Wilcoxon's test, effect sizes
     results = (:scores, :pvals_adj, :log_fold_changes, :auroc)
-    test = rank_genes_groups(logged, types; n_groups = length(TYPES), method = :wilcoxon, tie_correct = true, results = results)
+    wilcoxon = (method = :wilcoxon, tie_correct = true, results = results)
+    test = rank_genes_groups(logged, types; n_groups = length(TYPES), wilcoxon...)
     println("$(count(iszero, types)) cells have no type")
     order = rank_order(test.scores; n_top = 4)
     for (t, (type, _)) in enumerate(TYPES)

@@ -36,8 +36,9 @@ function save_fields(name, fields)
     end
 end
 
+from_1(name) = load(name, Int32) .+ Int32(1)
 matrix(name, values = "$name.values") =
-    SparseMatrixCSC(N_VARS, N_OBS, load("$name.indptr", Int32) .+ Int32(1), load("$name.indices", Int32) .+ Int32(1), load(values, Float64))
+    SparseMatrixCSC(N_VARS, N_OBS, from_1("$name.indptr"), from_1("$name.indices"), load(values, Float64))
 
 counts, unsorted = matrix("counts"), matrix("unsorted")
 points = reshape(load("points", Float64), :, N_OBS)

@@ -1,12 +1,15 @@
 """
-Native kernels for single-cell analysis, on Julia's own matrices: scanpy's and Seurat's answers, the same bits in every language.
+Native kernels for single-cell analysis, on Julia's own matrices: scanpy's and Seurat's answers, the same bits in every
+language.
 
-Matrices are genes x cells by default (`cells = :columns`); `cells = :rows` says that they are cells x genes. They go in without a copy:
-`SparseMatrixCSC` with indices of Int32 or Int64, `Matrix`, views with contiguous rows or columns, transposes and adjoints of these, of
-Float32, Float64 and all integers of 8 to 64 bits. Genes, cells and groups are numbered from 1.
+Matrices are genes x cells by default (`cells = :columns`); `cells = :rows` says that they are cells x genes. They go in
+without a copy: `SparseMatrixCSC` with indices of Int32 or Int64, `Matrix`, views with contiguous rows or columns,
+transposes and adjoints of these, of Float32, Float64 and all integers of 8 to 64 bits. Genes, cells and groups are
+numbered from 1.
 
-Names that other packages have as well are not exported: call `ScNative.log1p`, `ScNative.scale`, `ScNative.stats`, `ScNative.aggregate`,
-`ScNative.median`, `ScNative.subset`, `ScNative.concat`, `ScNative.validate` and `ScNative.settings` by these names.
+Names that other packages have as well are not exported: call `ScNative.log1p`, `ScNative.scale`, `ScNative.stats`,
+`ScNative.aggregate`, `ScNative.median`, `ScNative.subset`, `ScNative.concat`, `ScNative.validate` and
+`ScNative.settings` by these names.
 """
 module ScNative
 

@@ -1,8 +1,8 @@
 """
     build_info()
 
-Which library is loaded, and what it can do: `path` of its file, `version`, `abi_version`, the `cpu_features` that it uses, and the `threads`
-that a call uses by default.
+Which library is loaded, and what it can do: `path` of its file, `version`, `abi_version`, the `cpu_features` that it
+uses, and the `threads` that a call uses by default.
 
 # Examples
 ```jldoctest

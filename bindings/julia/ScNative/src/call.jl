@@ -9,8 +9,8 @@ Base.unsafe_convert(::Type{Ptr{T}}, struct_::T) where {T<:ScnStruct} = Ptr{T}(po
 include("abi.jl")
 
 """
-A struct with the library's defaults, then these fields; `nothing` leaves a default. Fields that point to arrays do not keep
-them alive: hand the arrays to `invoke` as `keep`.
+A struct with the library's defaults, then these fields; `nothing` leaves a default. Fields that point to arrays do not
+keep them alive: hand the arrays to `invoke` as `keep`.
 """
 function defaults(::Type{T}; fields...) where {T<:ScnStruct}
     made = T()
@@ -31,7 +31,7 @@ function exactly(::Type{T}, value, name) where {T}
     catch error
         error isa Union{InexactError,MethodError} || rethrow()
         kind = T <: Integer ? "a whole number from $(typemin(T)) to $(typemax(T))" : "a number"
-        fail(:SCN_ERR_INVALID_ARGUMENT, "$name: is $(repr(value)), must be $kind")
+        invalid("$name: is $(repr(value)), must be $kind")
     end
 end
 
@@ -78,8 +78,8 @@ end
 # ---- calls
 
 """
-Runs `f` where a Julia exception cannot cross the library's frames (Ctrl-C waits) and where the task stays on its thread, which
-the library's messages belong to.
+Runs `f` where a Julia exception cannot cross the library's frames (Ctrl-C waits) and where the task stays on its
+thread, which the library's messages belong to.
 """
 function on_one_thread(f)
     task = current_task()
@@ -102,8 +102,8 @@ function plain(f, args...)
 end
 
 """
-Calls a function whose first parameter is a context: threads, seed, progress and Ctrl-C are seen to. `keep` is kept alive until it
-returns.
+Calls a function whose first parameter is a context: threads, seed, progress and Ctrl-C are seen to. `keep` is kept
+alive until it returns.
 """
 function invoke(f, title::AbstractString, args...; seed = nothing, keep = nothing)
     watch = Watch(title)
@@ -129,7 +129,7 @@ function invoke(f, title::AbstractString, args...; seed = nothing, keep = nothin
 end
 
 seed_of(seed::Integer) = seed % UInt64
-seed_of(seed) = fail(:SCN_ERR_INVALID_ARGUMENT, "seed: is $(repr(seed)), must be a whole number or nothing")
+seed_of(seed) = invalid("seed: is $(repr(seed)), must be a whole number or nothing")
 
 "A result that the library owns, freed by `release!` or with this object."
 mutable struct Handle{T}

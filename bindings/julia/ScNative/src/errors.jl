@@ -1,9 +1,9 @@
 """
     ScNativeError(status, name, message)
 
-A call that failed. `status` is the library's number, `name` its name in `scnative.h` (`"SCN_ERR_SHAPE"`), and `message` says
-which argument it was, what its value is, and what would be right. Positions in messages of the library count from 0, as
-memory does.
+A call that failed. `status` is the library's number, `name` its name in `scnative.h` (`"SCN_ERR_SHAPE"`), and `message`
+says which argument it was, what its value is, and what would be right. Positions in messages of the library count from
+0, as memory does.
 
 If the library itself was not found the name is `"SCN_LIBRARY"` and the status -1.
 
@@ -23,5 +23,8 @@ Base.showerror(io::IO, error::ScNativeError) = print(io, error.name, ": ", error
 
 "Throws what the library would: `fail(:SCN_ERR_TYPE, message)`."
 fail(name::Symbol, message::AbstractString) = throw(ScNativeError(getfield(@__MODULE__, name), String(name), message))
+
+"An argument has a value that the function does not take."
+invalid(message) = fail(:SCN_ERR_INVALID_ARGUMENT, message)
 
 const SCN_LIBRARY = -1

@@ -9,9 +9,10 @@ Reads a MatrixMarket file in coordinate format, plain or gzipped.
 - `type`: of the values; by default Int64 for a file of integers, Float64 for any other.
 - `index_type`: of the result's indices, Int32 or Int64.
 
-Returns a sparse matrix compressed along its cells: genes x cells, a `SparseMatrixCSC`, or the transpose of one for `cells = :rows`. Repeated
-entries are summed. Throws a [`ScNativeError`](@ref) with the status `SCN_ERR_NOT_FOUND` for a missing file, `SCN_ERR_IO` for a malformed
-one, naming the line. Memory: 12 to 20 bytes for each entry beside the result.
+Returns a sparse matrix compressed along its cells: genes x cells, a `SparseMatrixCSC`, or the transpose of one for
+`cells = :rows`. Repeated entries are summed. Throws a [`ScNativeError`](@ref) with the status `SCN_ERR_NOT_FOUND` for a
+missing file, `SCN_ERR_IO` for a malformed one, naming the line. Memory: 12 to 20 bytes for each entry beside the
+result.
 
 # Examples
 ```jldoctest
@@ -36,8 +37,8 @@ wanted_tag(type) = type === nothing ? Int32(0) : value_tag(type, "type")
 """
     write_mtx(path, X; rows = :var, cells = :columns)
 
-Writes the non-zeros of a matrix to a MatrixMarket file, gzipped if its name ends in `.gz`: an integer file for integers, else a real one
-whose numbers read back as the same.
+Writes the non-zeros of a matrix to a MatrixMarket file, gzipped if its name ends in `.gz`: an integer file for
+integers, else a real one whose numbers read back as the same.
 
 - `rows`: what the file's rows shall be: `:var` writes genes x cells, `:obs` cells x genes.
 
@@ -61,16 +62,16 @@ end
 """
     read_10x_mtx(path; gex_only = true, prefix, type = Float32, index_type = Int, cells = :columns)
 
-Reads a folder that Cell Ranger (or STARsolo) wrote: `matrix.mtx`, `barcodes.tsv` and `features.tsv` (or `genes.tsv`, before Cell Ranger 3),
-each plain or with `.gz`.
+Reads a folder that Cell Ranger (or STARsolo) wrote: `matrix.mtx`, `barcodes.tsv` and `features.tsv` (or `genes.tsv`,
+before Cell Ranger 3), each plain or with `.gz`.
 
 - `gex_only`: whether to keep only features of type `"Gene Expression"`. Has no effect on folders without types.
 - `prefix`: what the names of the three files begin with.
 - `type`, `index_type`: of the values and the indices.
 
-Returns `(counts, barcodes, genes)`: the sparse matrix, compressed along its cells; the cells' barcodes; and a table of the genes with
-`gene_ids`, `gene_symbols` and, where the folder has them, `feature_types`. Symbols may repeat. Throws as [`read_mtx`](@ref), and
-`SCN_ERR_MATRIX` if the files do not belong together.
+Returns `(counts, barcodes, genes)`: the sparse matrix, compressed along its cells; the cells' barcodes; and a table of
+the genes with `gene_ids`, `gene_symbols` and, where the folder has them, `feature_types`. Symbols may repeat. Throws as
+[`read_mtx`](@ref), and `SCN_ERR_MATRIX` if the files do not belong together.
 
 # Examples
 ```jldoctest

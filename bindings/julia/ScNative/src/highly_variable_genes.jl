@@ -30,32 +30,36 @@ end
 
 Finds the genes that vary more between cells than genes of their expression usually do.
 
-- `X`: log-normalised values for `:seurat`, `:cell_ranger`, `:mean_var_plot` and `:dispersion`, counts for the other flavors;
-  sparse or dense.
-- `flavor`: scanpy's `:seurat`, `:cell_ranger`, `:seurat_v3`, `:seurat_v3_paper`, `:pearson_residuals`; or Seurat's own `:vst`,
-  `:mean_var_plot`, `:dispersion`.
-- `n_top_genes`: how many genes to choose. By default by the cut-offs (`:seurat`, `:cell_ranger`), 2000 (`:seurat_v3`, `:vst`,
-  `:dispersion`); `:pearson_residuals` must be told, `:mean_var_plot` takes none.
+- `X`: log-normalised values for `:seurat`, `:cell_ranger`, `:mean_var_plot` and `:dispersion`, counts for the other
+  flavors; sparse or dense.
+- `flavor`: scanpy's `:seurat`, `:cell_ranger`, `:seurat_v3`, `:seurat_v3_paper`, `:pearson_residuals`; or Seurat's own
+  `:vst`, `:mean_var_plot`, `:dispersion`.
+- `n_top_genes`: how many genes to choose. By default by the cut-offs (`:seurat`, `:cell_ranger`), 2000 (`:seurat_v3`,
+  `:vst`, `:dispersion`); `:pearson_residuals` must be told, `:mean_var_plot` takes none.
 - `batches`: a label for each cell (`missing` for none). Each batch is judged by itself, then the verdicts are combined.
 - `min_disp`, `max_disp`, `min_mean`, `max_mean`: exclusive cut-offs of `:seurat`, `:cell_ranger` and `:mean_var_plot`
   (0.5, Inf, 0.0125, 3).
 - `span`: of `:seurat_v3` and `:vst`, the part of the genes that a local fit of the curve takes (0.3).
 - `n_bins`, `log_base`: of `:seurat`, bins of genes by mean (20), and the base of the logarithm that `X` is (e).
-- `theta`, `clip`: of `:pearson_residuals`, overdispersion (100), and where residuals are cut off (square root of the number of cells).
+- `theta`, `clip`: of `:pearson_residuals`, overdispersion (100), and where residuals are cut off (square root of the
+  number of cells).
 - `filter_unexpressed_genes`: leave out genes without a positive value (`:seurat`, `:cell_ranger`; always with batches).
 - `check_values`: warn if counts are expected and values are not whole (true).
-- `gene_names`: with `batches` and `n_top_genes`, what settles ties (the first name wins); by default the order of the genes.
-- `binning`: of `:mean_var_plot` and `:dispersion`, `:equal_width` (default) or `:equal_frequency`, of whose bins `n_bins` counts the ends.
+- `gene_names`: with `batches` and `n_top_genes`, what settles ties (the first name wins); by default the order of the
+  genes.
+- `binning`: of `:mean_var_plot` and `:dispersion`, `:equal_width` (default) or `:equal_frequency`, of whose bins
+  `n_bins` counts the ends.
 - `variances_expected`: of `:vst` without batches, the variance expected of each gene in place of the fitted curve.
 - `bin_edges`: whether to return `(genes, bin_edges)`, the table and where the bins of `:seurat` and `:cell_ranger` end.
 
-Returns a table with a row for each gene: `highly_variable`, `means`, then what the flavor has (`dispersions`, `dispersions_norm`, or
-`variances`, `variances_expected`, `variances_norm`, `residual_variances`, `highly_variable_rank` from 0, NaN for none), `highly_variable_nbatches`,
-`highly_variable_intersection`, and without batches `mean_bin`, the gene's bin from 1, 0 if it was left out.
+Returns a table with a row for each gene: `highly_variable`, `means`, then what the flavor has (`dispersions`,
+`dispersions_norm`, or `variances`, `variances_expected`, `variances_norm`, `residual_variances`, `highly_variable_rank`
+from 0, NaN for none), `highly_variable_nbatches`, `highly_variable_intersection`, and without batches `mean_bin`, the
+gene's bin from 1, 0 if it was left out.
 
-Throws a [`ScNativeError`](@ref) for an option out of range, `n_top_genes` above the number of genes, a batch of one cell, NaN,
-infinite or negative values. Memory: a few doubles for each gene, batch and thread. The chosen genes are those of scanpy 1.11 and
-1.12; `scnative.h` says where these differ.
+Throws a [`ScNativeError`](@ref) for an option out of range, `n_top_genes` above the number of genes, a batch of one
+cell, NaN, infinite or negative values. Memory: a few doubles for each gene, batch and thread. The chosen genes are
+those of scanpy 1.11 and 1.12; `scnative.h` says where these differ.
 
 # Examples
 ```jldoctest
@@ -84,14 +88,14 @@ function highly_variable_genes(
 )
     number = code(flavor, FLAVORS, "flavor")
     n_top_genes === nothing || n_top_genes >= 1 ||
-        fail(:SCN_ERR_INVALID_ARGUMENT, "n_top_genes: is $n_top_genes, must be at least 1, or nothing")
+        invalid("n_top_genes: is $n_top_genes, must be at least 1, or nothing")
     options = defaults(ScnHighlyVariableGenesOptions; flavor = number, n_top_genes = n_top_genes, known(kwargs, HVG_KEYWORDS)...)
     view = View(X, cells)
     n = n_vars(view)
     groups = batches === nothing ? nothing : grouped(batches, nothing, "batches")
     order = gene_names === nothing ? nothing : Int64.(invperm(sortperm(gene_names)) .- 1)
     binning === nothing || (options.binning = code(binning, BINNINGS, "binning"))
-    curve = variances_expected === nothing ? nothing : convert(Vector{Float64}, variances_expected)
+    curve = doubles(variances_expected, "variances_expected")
     if curve !== nothing
         options.variances_expected, options.variances_expected_len = pointer(curve), length(curve)
     end
@@ -138,7 +142,7 @@ const HVG_KEYWORDS = (
 "The keywords, which must be among these."
 function known(kwargs, names)
     for name in keys(kwargs)
-        name in names || fail(:SCN_ERR_INVALID_ARGUMENT, "$name: is no keyword of this function, there are also $(join(names, ", "))")
+        name in names || invalid("$name: is no keyword of this function, there are also $(join(names, ", "))")
     end
     return kwargs
 end

@@ -9,13 +9,14 @@ Smooths y over x by Cleveland's local regression, as R's `loess` does.
 - `weights`: case weights, not negative; by default 1 each.
 - `span`: the part of the points that a local fit takes. Above 1, all points with a wider kernel.
 - `degree`: of the local polynomial: 0, 1 or 2.
-- `surface`: `:interpolate`: fit at the ends of cells of a k-d tree and blend between them. `:direct`: fit at each point.
+- `surface`: `:interpolate`: fit at the ends of cells of a k-d tree and blend between them. `:direct`: fit at each
+  point.
 - `cell`: a cell is cut in two while it holds more than `n * span * cell` points.
 - `slack`: added to `n * span` before it is cut off to a whole number of points: R adds 1e-5, scikit-misc 0.
 - `new_x`: evaluate the curve here rather than at `x`; NaN outside the range of `x`.
 
-Returns the fitted values, Float64. They agree with R's `stats::loess` and with scikit-misc to 1e-10. Fits near singular (many equal x) use a
-pseudoinverse, with a warning. Memory: a few doubles for each point.
+Returns the fitted values, Float64. They agree with R's `stats::loess` and with scikit-misc to 1e-10. Fits near singular
+(many equal x) use a pseudoinverse, with a warning. Memory: a few doubles for each point.
 
 # Examples
 ```jldoctest

@@ -23,9 +23,9 @@ end
 
 Compresses a matrix along its cells (`:obs`) or its genes (`:var`), in parallel.
 
-Returns a sparse matrix like `X`: with `:obs` and cells in columns a `SparseMatrixCSC`, with `:var` the transpose of one (and the other
-way round for `cells = :rows`). Indices are sorted, repeated elements summed; zeros that are stored stay, of a dense matrix the non-zeros
-are taken. Memory: the result, and 4 bytes per thread and line.
+Returns a sparse matrix like `X`: with `:obs` and cells in columns a `SparseMatrixCSC`, with `:var` the transpose of one
+(and the other way round for `cells = :rows`). Indices are sorted, repeated elements summed; zeros that are stored stay,
+of a dense matrix the non-zeros are taken. Memory: the result, and 4 bytes per thread and line.
 
 # Examples
 ```jldoctest
@@ -110,8 +110,8 @@ Puts matrices one after the other.
 - `matrices`: each sparse, or dense (of which the non-zeros are taken); layouts and types may differ.
 - `axis`: `:obs`: their cells follow each other (as `hcat`, if cells are columns); `:var`: their genes.
 
-Returns a sparse matrix compressed as the first is, with the smallest type of values that holds those of all, as numpy's `result_type`
-says, and the first one's type of indices.
+Returns a sparse matrix compressed as the first is, with the smallest type of values that holds those of all, as numpy's
+`result_type` says, and the first one's type of indices.
 
 # Examples
 ```jldoctest
@@ -136,7 +136,8 @@ end
 """
     to_dense(X; type = eltype(X), cells = :columns)
 
-A `Matrix` of a sparse or dense matrix, in parallel. Integers are cut off at the ends of their range. No memory beside the result.
+A `Matrix` of a sparse or dense matrix, in parallel. Integers are cut off at the ends of their range. No memory beside
+the result.
 
 # Examples
 ```jldoctest

@@ -19,7 +19,7 @@ float_or(view::View, other) = (T = value_type(view.matrix.value_type)) <: Abstra
 "0 stands for e in the library."
 function log_base(base)
     base === nothing && return 0.0
-    base == 0 && fail(:SCN_ERR_INVALID_ARGUMENT, "base: is $base, must be positive and not 1")
+    base == 0 && invalid("base: is $base, must be positive and not 1")
     return exactly(Float64, base, "base")
 end
 
@@ -31,11 +31,12 @@ end
 
 log(1 + x) of each value: a new matrix of the same structure, or in place.
 
-- `X`: sparse or dense; `log1p!` needs Float32 or Float64 values. `ScNative.log1p` keeps floats' type and makes Float64 of integers.
+- `X`: sparse or dense; `log1p!` needs Float32 or Float64 values. `ScNative.log1p` keeps floats' type and makes Float64
+  of integers.
 - `base`: of the logarithm; `nothing` is e.
 
-Within 0.9 ulp (1.07 below 0), the same bits on every machine. Values below -1 become NaN, with a warning. Memory: the result. As
-scanpy's `pp.log1p`. `ScNative.log1p` is not exported: it is another function than `Base.log1p`.
+Within 0.9 ulp (1.07 below 0), the same bits on every machine. Values below -1 become NaN, with a warning. Memory: the
+result. As scanpy's `pp.log1p`. `ScNative.log1p` is not exported: it is another function than `Base.log1p`.
 
 # Examples
 ```jldoctest
@@ -62,8 +63,8 @@ log1p!(X; base = nothing, cells = :columns) = change!(scn_pp_log1p_inplace, "log
 
 const NORMALIZE_KEYWORDS = """
 - `target_sum`: the total that each cell gets; `nothing` is the median total of the cells that have any counts.
-- `exclude_highly_expressed`, `max_fraction`: whether genes that have more than `max_fraction` (0.05) of the total of any one cell do
-  not count towards the totals.
+- `exclude_highly_expressed`, `max_fraction`: whether genes that have more than `max_fraction` (0.05) of the total of
+  any one cell do not count towards the totals.
 """
 
 """
@@ -72,12 +73,11 @@ const NORMALIZE_KEYWORDS = """
 
 Divides each cell's values by its size factor, its total over `target_sum`, so that all cells have the same total.
 
-- `X`: sparse or dense counts. `normalize_total!` changes Float32 or Float64 values in place; `normalize_total` gives a new matrix,
-  Float32 for integers.
-$NORMALIZE_KEYWORDS
-Returns `(X, size_factors, target_sum, highly_expressed)`: the matrix; a Float64 for each cell, 0 for a cell without counts, which
-stays as it is; the target; and a `Bool` for each gene that did not count. Bit for bit scanpy's `pp.normalize_total` on counts.
-Memory: the result, three doubles a cell.
+- `X`: sparse or dense counts. `normalize_total!` changes Float32 or Float64 values in place; `normalize_total` gives a
+  new matrix, Float32 for integers. $NORMALIZE_KEYWORDS Returns `(X, size_factors, target_sum, highly_expressed)`: the
+  matrix; a Float64 for each cell, 0 for a cell without counts, which stays as it is; the target; and a `Bool` for each
+  gene that did not count. Bit for bit scanpy's `pp.normalize_total` on counts. Memory: the result, three doubles a
+  cell.
 
 # Examples
 ```jldoctest
@@ -105,7 +105,8 @@ normalize_total!(X; cells = :columns, kwargs...) =
     normalize_log1p(X; target_sum, exclude_highly_expressed = false, max_fraction, base = nothing, cells = :columns)
     normalize_log1p!(X; ...)
 
-[`normalize_total`](@ref) and [`log1p!`](@ref) in one pass, to the same bits. With `target_sum = 1e4` Seurat's `NormalizeData`.
+[`normalize_total`](@ref) and [`log1p!`](@ref) in one pass, to the same bits. With `target_sum = 1e4` Seurat's
+`NormalizeData`.
 
 $NORMALIZE_KEYWORDS- `base`: of the logarithm; `nothing` is e.
 
@@ -140,7 +141,7 @@ function normalized(
     base = nothing,
 )
     target_sum === nothing || target_sum > 0 ||
-        fail(:SCN_ERR_INVALID_ARGUMENT, "target_sum: is $target_sum, must be a positive number")
+        invalid("target_sum: is $target_sum, must be a positive number")
     options = defaults(
         ScnNormalizeTotalOptions;
         exclude_highly_expressed = exclude_highly_expressed,
@@ -165,7 +166,8 @@ end
     normalize_relative(X; scale_factor = 1e4, cells = :columns)
     normalize_relative!(X; ...)
 
-Each value over the total of its cell, times `scale_factor`: Seurat's `normalization.method = "RC"`; 1e6 gives counts per million.
+Each value over the total of its cell, times `scale_factor`: Seurat's `normalization.method = "RC"`; 1e6 gives counts
+per million.
 
 Values in the type of `X`, Float32 for integers (not in place). A cell without counts stays as it is.
 
@@ -216,5 +218,5 @@ normalize_clr!(X; margin = 1, cells = :columns) =
 
 function together(margin)
     margin in (1, 2) && return margin == 1 ? SCN_VAR : SCN_OBS
-    fail(:SCN_ERR_INVALID_ARGUMENT, "margin: is $margin, must be 1 (over the cells of each gene) or 2 (over the genes of each cell)")
+    invalid("margin: is $margin, must be 1 (over the cells of each gene) or 2 (over the genes of each cell)")
 end

@@ -36,14 +36,14 @@ function reporter(title)
     choice === :auto && return stderr isa Base.TTY ? Bar(title) : nothing
     choice === true && return Bar(title)
     applicable(choice, 0.0) && return choice
-    fail(:SCN_ERR_INVALID_ARGUMENT, "settings.progress: is $(repr(choice)), must be :auto, true, false or a function of one number")
+    invalid("settings.progress: is $(repr(choice)), must be :auto, true, false or a function of one number")
 end
 
 """
 Watches over one call: reports progress, and turns Ctrl-C into its cancellation.
 
-Julia hands SIGINT to its first thread as an exception at the next safepoint, and an exception must not cross the library's
-frames. So it is held back during the call, and asked for in the callback, where it can be caught.
+Julia hands SIGINT to its first thread as an exception at the next safepoint, and an exception must not cross the
+library's frames. So it is held back during the call, and asked for in the callback, where it can be caught.
 """
 mutable struct Watch
     report::Any

@@ -12,12 +12,13 @@ Quality metrics of cells and genes, in one pass over the values.
 - `percent_top`: numbers of genes, each from 1 to the number of genes.
 - `subsets`: masks of genes by name, `(mt = startswith.(genes, "MT-"),)` say.
 
-Returns `(cells, genes)`, two tables with scanpy's names. Of each cell: `n_genes_by_counts` (genes that are not zero), `total_counts`,
-`pct_counts_in_top_50_genes` and so on, and for each subset `total_counts_mt` and `pct_counts_mt`; percentages of a cell without
-counts are NaN. Of each gene: `n_cells_by_counts`, `mean_counts`, `pct_dropout_by_counts`, `total_counts`.
+Returns `(cells, genes)`, two tables with scanpy's names. Of each cell: `n_genes_by_counts` (genes that are not zero),
+`total_counts`, `pct_counts_in_top_50_genes` and so on, and for each subset `total_counts_mt` and `pct_counts_mt`;
+percentages of a cell without counts are NaN. Of each gene: `n_cells_by_counts`, `mean_counts`, `pct_dropout_by_counts`,
+`total_counts`.
 
-Sums are in double. Memory: the results, two doubles per gene and thread; 64 MiB more if what is compressed is genes. As scanpy's
-`pp.calculate_qc_metrics`, whose logarithms are `log1p.` of these.
+Sums are in double. Memory: the results, two doubles per gene and thread; 64 MiB more if what is compressed is genes. As
+scanpy's `pp.calculate_qc_metrics`, whose logarithms are `log1p.` of these.
 
 # Examples
 ```jldoctest
@@ -37,7 +38,8 @@ function qc_metrics(X; percent_top = (50, 100, 200, 500), subsets = (), cells = 
     n, m = n_obs(view), n_vars(view)
     tops = Int64[exactly(Int64, top, "percent_top") for top in (percent_top === nothing ? () : percent_top)]
     wrong = findfirst(top -> !(1 <= top <= m), tops)
-    wrong === nothing || fail(:SCN_ERR_INVALID_ARGUMENT, "percent_top[$wrong]: is $(tops[wrong]), must be from 1 to $m, the genes there are")
+    wrong === nothing ||
+        invalid("percent_top[$wrong]: is $(tops[wrong]), must be from 1 to $m, the genes there are")
     names = [Symbol(name) for name in keys(subsets)]
     masks = zeros(UInt8, m, length(names))
     for (i, mask) in enumerate(values(subsets))
@@ -55,7 +57,8 @@ function qc_metrics(X; percent_top = (50, 100, 200, 500), subsets = (), cells = 
     of_cells = Pair{Symbol,Vector}[:n_genes_by_counts => Int.(n_genes), :total_counts => T.(totals)]
     append!(of_cells, [Symbol("pct_counts_in_top_$(top)_genes") => in_top[:, i] for (i, top) in enumerate(tops)])
     for (i, name) in enumerate(names)
-        push!(of_cells, Symbol("total_counts_$name") => T.(subset_totals[:, i]), Symbol("pct_counts_$name") => subset_pct[:, i])
+        push!(of_cells, Symbol("total_counts_$name") => T.(subset_totals[:, i]))
+        push!(of_cells, Symbol("pct_counts_$name") => subset_pct[:, i])
     end
     of_genes = (
         n_cells_by_counts = Int.(n_cells),
@@ -71,8 +74,8 @@ end
 
 Which cells have enough (or not too many) counts or expressed genes. Exactly one threshold, inclusive, is given.
 
-Returns `(keep, number)`, a table with a row for each cell: whether it passes, and its total or its number of positive values. Nothing is
-removed: index by `keep`, or [`ScNative.subset`](@ref). As scanpy's `pp.filter_cells`.
+Returns `(keep, number)`, a table with a row for each cell: whether it passes, and its total or its number of positive
+values. Nothing is removed: index by `keep`, or [`ScNative.subset`](@ref). As scanpy's `pp.filter_cells`.
 
 # Examples
 ```jldoctest
@@ -91,8 +94,8 @@ filter_cells(X; min_counts = nothing, min_genes = nothing, max_counts = nothing,
 
 Which genes have enough (or not too many) counts or cells. Exactly one threshold, inclusive, is given.
 
-Returns `(keep, number)`, a table with a row for each gene: whether it passes, and its total or in how many cells it is positive. Nothing
-is removed: index by `keep`, or [`ScNative.subset`](@ref). As scanpy's `pp.filter_genes`.
+Returns `(keep, number)`, a table with a row for each gene: whether it passes, and its total or in how many cells it is
+positive. Nothing is removed: index by `keep`, or [`ScNative.subset`](@ref). As scanpy's `pp.filter_genes`.
 
 # Examples
 ```jldoctest

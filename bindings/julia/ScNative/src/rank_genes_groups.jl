@@ -42,31 +42,36 @@ const COMPARISONS = (
 Compares each group of cells with all others, or with one group, gene by gene.
 
 - `X`: log-normalised values, or the fold changes mean nothing; sparse or dense.
-- `groups`: a label for each cell, `missing` for none; or, with `n_groups`, a number from 1 to that, 0 for none. Cells in no group count in
-  the rest; they take no part if the reference is a group.
+- `groups`: a label for each cell, `missing` for none; or, with `n_groups`, a number from 1 to that, 0 for none. Cells
+  in no group count in the rest; they take no part if the reference is a group.
 - `reference`: the group that all others are compared with; `nothing` is the rest, all other cells.
-- `method`: `:t_test` (Welch's), `:t_test_overestim_var` (Welch's as if the other side were as small as the group), `:student` (one
-  pooled variance), `:wilcoxon` (rank sum test, normal approximation). scanpy's spellings, `"t-test"`, are taken as well.
-- `corr_method`: `:benjamini_hochberg`, `:benjamini_yekutieli` or `:bonferroni`; each group is corrected for its own tests.
-- `tie_correct`, `continuity`: Wilcoxon only: ties lower the variance; half a unit between U and its mean. scanpy does neither, R both.
-- `exact`: Wilcoxon only: p-values from the exact distribution of U where both sides have fewer than 50 cells and no two values are
-  equal, as R's `wilcox.test` has it.
+- `method`: `:t_test` (Welch's), `:t_test_overestim_var` (Welch's as if the other side were as small as the group),
+  `:student` (one pooled variance), `:wilcoxon` (rank sum test, normal approximation). scanpy's spellings, `"t-test"`,
+  are taken as well.
+- `corr_method`: `:benjamini_hochberg`, `:benjamini_yekutieli` or `:bonferroni`; each group is corrected for its own
+  tests.
+- `tie_correct`, `continuity`: Wilcoxon only: ties lower the variance; half a unit between U and its mean. scanpy does
+  neither, R both.
+- `exact`: Wilcoxon only: p-values from the exact distribution of U where both sides have fewer than 50 cells and no two
+  values are equal, as R's `wilcox.test` has it.
 - `positive_fractions`: fractions count the values above zero, as Seurat does, rather than those that are not zero.
 - `min_cells`: the smallest group that is tested; 1 is possible for Wilcoxon only.
-- `fold_change`: with u = expm1(X) and c the pseudocount: `:scanpy_v1` log((expm1(mean X1) + c) / (expm1(mean X2) + c)); `:scanpy_v2`
-  log((mean u1 + c) / (mean u2 + c)); `:seurat_v4` log(mean u1 + c) - log(mean u2 + c); `:seurat_v5` log((sum u1 + c) / n1) -
-  log((sum u2 + c) / n2); `:seurat_v4_means` log(mean X1 + c) - log(mean X2 + c); `:difference` mean X1 - mean X2.
-- `log1p_base`: base of the logarithm that `X` is in (e); `pseudocount`: the c above (1e-9 for scanpy's, 1 for Seurat's);
-  `fold_change_base`: base of the results (2).
-- `results`: which of `:scores`, `:pvals`, `:pvals_adj`, `:log_fold_changes`, `:ln_pvals`, `:u`, `:auroc` (these two Wilcoxon only),
-  `:means`, `:means_reference`, `:fractions`, `:fractions_reference` to compute.
+- `fold_change`: with u = expm1(X) and c the pseudocount: `:scanpy_v1` log((expm1(mean X1) + c) / (expm1(mean X2) + c));
+  `:scanpy_v2` log((mean u1 + c) / (mean u2 + c)); `:seurat_v4` log(mean u1 + c) - log(mean u2 + c); `:seurat_v5`
+  log((sum u1 + c) / n1) - log((sum u2 + c) / n2); `:seurat_v4_means` log(mean X1 + c) - log(mean X2 + c); `:difference`
+  mean X1 - mean X2.
+- `log1p_base`: base of the logarithm that `X` is in (e); `pseudocount`: the c above (1e-9 for scanpy's, 1 for
+  Seurat's); `fold_change_base`: base of the results (2).
+- `results`: which of `:scores`, `:pvals`, `:pvals_adj`, `:log_fold_changes`, `:ln_pvals`, `:u`, `:auroc` (these two
+  Wilcoxon only), `:means`, `:means_reference`, `:fractions`, `:fractions_reference` to compute.
 
-Returns `groups`, the labels in their order, and a genes x groups matrix for each result. If the reference is a group, all that compares
-is NaN in its own column. [`markers`](@ref) makes a table of it.
+Returns `groups`, the labels in their order, and a genes x groups matrix for each result. If the reference is a group,
+all that compares is NaN in its own column. [`markers`](@ref) makes a table of it.
 
-Throws a [`ScNativeError`](@ref) for a group of less than `min_cells`, a value that is NaN or infinite, an argument out of range. p-values are
-right to 1e-10 relative down to 1e-300; U and the tie term are exact integers. Same answers as scipy's `mannwhitneyu` and `ttest_ind` in
-double; `scnative.h` says more. Memory: the results twice, two to five doubles per group and gene.
+Throws a [`ScNativeError`](@ref) for a group of less than `min_cells`, a value that is NaN or infinite, an argument out
+of range. p-values are right to 1e-10 relative down to 1e-300; U and the tie term are exact integers. Same answers as
+scipy's `mannwhitneyu` and `ttest_ind` in double; `scnative.h` says more. Memory: the results twice, two to five doubles
+per group and gene.
 
 # Examples
 ```jldoctest
@@ -134,7 +139,7 @@ end
 function chosen(names, known::Tuple, name)
     names = Symbol.(names isa Union{Symbol,AbstractString} ? (names,) : Tuple(names))
     for unknown in names
-        unknown in known || fail(:SCN_ERR_INVALID_ARGUMENT, "$name: has :$unknown, must be among $(join(repr.(known), ", "))")
+        unknown in known || invalid("$name: has :$unknown, must be among $(join(repr.(known), ", "))")
     end
     return filter(in(names), known)
 end
@@ -171,7 +176,8 @@ end
 """
     markers(result, gene_names = 1:n_genes; n_top, by_abs = false, by = :scores)
 
-A table of what [`rank_genes_groups`](@ref) found: for each group its genes in the order of their scores, the highest first.
+A table of what [`rank_genes_groups`](@ref) found: for each group its genes in the order of their scores, the highest
+first.
 
 - `gene_names`: a name for each gene.
 - `n_top`: how many genes of each group; by default all.
@@ -193,7 +199,8 @@ julia> markers(result, ["CD3E", "ACTB"]; n_top = 1).gene
 ```
 """
 function markers(result::NamedTuple, gene_names = nothing; n_top = nothing, by_abs = false, by = :scores)
-    haskey(result, by) || fail(:SCN_ERR_INVALID_ARGUMENT, "by: is $(repr(by)), must be among the results $(join(repr.(keys(result)), ", "))")
+    haskey(result, by) ||
+        invalid("by: is $(repr(by)), must be among the results $(join(repr.(keys(result)), ", "))")
     scores = result[by]
     n = size(scores, 1)
     gene_names = gene_names === nothing ? (1:n) : gene_names

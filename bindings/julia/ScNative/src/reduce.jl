@@ -11,8 +11,9 @@ Sums, means, variances, numbers of non-zeros, smallest and largest values, along
 - `ddof`: the divisor of the variance is the number of lines less this.
 - `which`: what to compute.
 
-Returns a table of these. Everything is computed in Float64, in one order whatever the layout of `X`, so that the bits depend neither on that
-nor on the number of threads. NaN propagates. Variances do not suffer from cancellation. Memory: the results and a row per thread.
+Returns a table of these. Everything is computed in Float64, in one order whatever the layout of `X`, so that the bits
+depend neither on that nor on the number of threads. NaN propagates. Variances do not suffer from cancellation. Memory:
+the results and a row per thread.
 
 # Examples
 ```jldoctest
@@ -36,8 +37,9 @@ end
 - `groups`: a label for each, `missing` for none; or, with `n_groups`, a number from 1 to that, 0 for none.
 - `ddof`: the divisor of a group's variance is its size less this; 1 as in scanpy.
 
-Returns `groups`, the labels in their order, and for each of `which` a matrix of genes (or cells) x groups. Of a group of none, sums and
-counts are 0, all else NaN; the variance of a group not larger than `ddof` is NaN. As `scanpy.get.aggregate`.
+Returns `groups`, the labels in their order, and for each of `which` a matrix of genes (or cells) x groups. Of a group
+of none, sums and counts are 0, all else NaN; the variance of a group not larger than `ddof` is NaN. As
+`scanpy.get.aggregate`.
 
 # Examples
 ```jldoctest
@@ -50,8 +52,8 @@ function aggregate(X, groups; n_groups = nothing, axis = :obs, ddof = 1, which =
     labels = grouped(groups, n_groups)
     shape = (over == SCN_OBS ? n_vars(view) : n_obs(view), length(labels))
     wanted, outputs = places(which, shape)
-    codes = (labels.codes, length(labels.codes), length(labels))
-    invoke(scn_matrix_aggregate, "aggregate", view, over, codes..., exactly(Int64, ddof, "ddof"), address.(outputs)..., prod(shape))
+    how = (labels.codes, length(labels.codes), length(labels), exactly(Int64, ddof, "ddof"))
+    invoke(scn_matrix_aggregate, "aggregate", view, over, how..., address.(outputs)..., prod(shape))
     return merge((groups = collect(labels.labels),), finished(wanted, outputs))
 end
 
@@ -73,9 +75,10 @@ Medians along an axis, of all lines or of each group of them.
 
 - `axis`, `groups`, `n_groups`: as of [`ScNative.aggregate`](@ref).
 
-Returns a Float64 for each gene (or cell), or `(groups, median)` with a matrix of genes (or cells) x groups. Zeros count, stored or not.
-NaN where one of the values is, and for a group of none. Memory: the result twice, and up to 256 MB of the matrix transposed, if it is not
-compressed along the axis that is kept. As numpy's `median`; it is another function than `Statistics.median`.
+Returns a Float64 for each gene (or cell), or `(groups, median)` with a matrix of genes (or cells) x groups. Zeros
+count, stored or not. NaN where one of the values is, and for a group of none. Memory: the result twice, and up to 256
+MB of the matrix transposed, if it is not compressed along the axis that is kept. As numpy's `median`; it is another
+function than `Statistics.median`.
 
 # Examples
 ```jldoctest

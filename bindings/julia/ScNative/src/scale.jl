@@ -7,22 +7,25 @@
 
 Scales each gene to variance 1 and mean 0.
 
-- `X`: sparse or dense. `scale!` changes Float32 or Float64 values in place, of a sparse matrix with `zero_center = false` only.
+- `X`: sparse or dense. `scale!` changes Float32 or Float64 values in place, of a sparse matrix with
+  `zero_center = false` only.
 - `zero_center`: whether to subtract the means. A sparse matrix becomes dense by it, and stays sparse without.
 - `max_value`: values above it become it; with `zero_center` and `clip_below` values below its negative become that.
 - `divide`: whether to divide by the standard deviations; without it values are centred and clipped only.
-- `root_mean_square`: what is not centred is divided by the square root of its sum of squares over n - 1, as R's `scale` and Seurat do,
-  rather than by the standard deviation.
+- `root_mean_square`: what is not centred is divided by the square root of its sum of squares over n - 1, as R's `scale`
+  and Seurat do, rather than by the standard deviation.
 - `clip_below`: whether `max_value` bounds centred values from below, too; in Seurat it does not.
-- `mask`: a `Bool` for each cell: means and standard deviations are of these cells alone, and the others stay as they are.
-- `groups`: a label for each cell, `missing` for none (with `n_groups`: 1 to that, 0 for none): each group is scaled by its own means and
-  standard deviations, cells in none stay. An extension of scnative.
-- `type`: not of `scale!`: Float32 or Float64 for a new dense matrix; by default, as in scanpy, Float32 for a dense matrix of that and for a
-  sparse one with a mask or groups, else Float64.
+- `mask`: a `Bool` for each cell: means and standard deviations are of these cells alone, and the others stay as they
+  are.
+- `groups`: a label for each cell, `missing` for none (with `n_groups`: 1 to that, 0 for none): each group is scaled by
+  its own means and standard deviations, cells in none stay. An extension of scnative.
+- `type`: not of `scale!`: Float32 or Float64 for a new dense matrix; by default, as in scanpy, Float32 for a dense
+  matrix of that and for a sparse one with a mask or groups, else Float64.
 
-Returns `(X, mean, std)`: the matrix (a `Matrix` if dense) and, a Float64 for each gene (with groups genes x groups), its mean and what it was
-divided by: the standard deviation with divisor n - 1, or 1 for a gene that does not vary. Everything is computed in double and rounded
-once. Memory: the result and three doubles per group and gene. As scanpy's `pp.scale`.
+Returns `(X, mean, std)`: the matrix (a `Matrix` if dense) and, a Float64 for each gene (with groups genes x groups),
+its mean and what it was divided by: the standard deviation with divisor n - 1, or 1 for a gene that does not vary.
+Everything is computed in double and rounded once. Memory: the result and three doubles per group and gene. As scanpy's
+`pp.scale`.
 
 # Examples
 ```jldoctest
@@ -43,7 +46,8 @@ function scale(X; type = nothing, cells = :columns, how...)
     view = View(X, cells)
     T = value_type(view.matrix.value_type)
     if is_sparse(view) && !get(how, :zero_center, true)
-        type === nothing || fail(:SCN_ERR_INVALID_ARGUMENT, "type: is $type, must be nothing: a sparse matrix that stays sparse keeps its type")
+        type === nothing ||
+            invalid("type: is $type, must be nothing: a sparse matrix that stays sparse keeps its type")
         copied = like(view, Vector{T <: AbstractFloat ? T : Float64}(nonzeros(view.source)[1:n_stored(view)]))
         return scale!(copied; cells = cells, how...)
     end
@@ -67,7 +71,7 @@ end
 "The arguments that both ways of scaling have, and where means and standard deviations go."
 function scaling(view; mask = nothing, groups = nothing, n_groups = nothing, options...)
     mask === nothing || groups === nothing ||
-        fail(:SCN_ERR_INVALID_ARGUMENT, "mask, groups: only one of them can be given; label the cells to leave out missing")
+        invalid("mask, groups: only one of them can be given; label the cells to leave out missing")
     labels = groups !== nothing ? grouped(groups, n_groups) : mask !== nothing ? masked(mask) : nothing
     codes, count = labels === nothing ? (nothing, 1) : (labels.codes, length(labels))
     mean, std = zeros(n_vars(view), count), zeros(n_vars(view), count)
@@ -79,7 +83,8 @@ end
 const SCALE_KEYWORDS = (:zero_center, :max_value, :divide, :root_mean_square, :clip_below)
 
 function masked(mask)
-    mask isa AbstractVector{Bool} || fail(:SCN_ERR_TYPE, "mask: is a $(typeof(mask)), must be a vector of Bool, one for each cell")
+    mask isa AbstractVector{Bool} ||
+        fail(:SCN_ERR_TYPE, "mask: is a $(typeof(mask)), must be a vector of Bool, one for each cell")
     return Groups([inside ? Int32(0) : Int32(-1) for inside in mask], Base.OneTo(1))
 end
 
@@ -90,14 +95,15 @@ end
 The residuals of each gene after a linear regression on covariates of the cells, or on one category.
 
 - `X`: sparse or dense; it is not changed.
-- `covariates`: cells x covariates, or a vector of one covariate, all finite; a constant is added. Covariates that depend linearly on
-  others change nothing; there is a warning.
-- `groups`: instead, the category of each cell (all must have one). Each gene loses its mean in the category; a gene that is the same
-  in all cells stays.
+- `covariates`: cells x covariates, or a vector of one covariate, all finite; a constant is added. Covariates that
+  depend linearly on others change nothing; there is a warning.
+- `groups`: instead, the category of each cell (all must have one). Each gene loses its mean in the category; a gene
+  that is the same in all cells stays.
 - `type`: Float32 or Float64; by default that of `X`, for integers of up to 32 bits Float32, for longer ones Float64.
 
-Returns a dense matrix like `X`; the values of each cell lie side by side, so with `cells = :rows` it is the transpose of a `Matrix`.
-Everything is computed in double and rounded once. Memory: the result, a few doubles per cell and per gene. As scanpy's `pp.regress_out`.
+Returns a dense matrix like `X`; the values of each cell lie side by side, so with `cells = :rows` it is the transpose
+of a `Matrix`. Everything is computed in double and rounded once. Memory: the result, a few doubles per cell and per
+gene. As scanpy's `pp.regress_out`.
 
 # Examples
 ```jldoctest
@@ -114,7 +120,7 @@ julia> regress_out([1.0 3.0 5.0 9.0]; groups = ["a", "a", "b", "b"])
 ```
 """
 function regress_out(X, covariates = nothing; groups = nothing, n_groups = nothing, type = nothing, cells = :columns)
-    (covariates === nothing) == (groups === nothing) && fail(:SCN_ERR_INVALID_ARGUMENT, "covariates, groups: give one of them")
+    (covariates === nothing) == (groups === nothing) && invalid("covariates, groups: give one of them")
     view = View(X, cells)
     T = value_type(view.matrix.value_type)
     T = type !== nothing ? type : T <: AbstractFloat ? T : sizeof(T) <= 4 ? Float32 : Float64

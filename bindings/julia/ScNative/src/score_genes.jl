@@ -13,8 +13,8 @@ Chooses control genes for a gene set: genes of like expression, the same that sc
 - `ctrl_size`: genes drawn from each of `n_bins` bins of expression that holds a gene of the set.
 - `random_state`: seed of the draw, 0 to 2^32 - 1.
 
-Returns the numbers of the control genes, ascending; there may be none, with a warning. Throws a [`ScNativeError`](@ref) for a gene out of
-range, an empty set, a gene of the set that is not in the pool or whose mean is not finite.
+Returns the numbers of the control genes, ascending; there may be none, with a warning. Throws a [`ScNativeError`](@ref)
+for a gene out of range, an empty set, a gene of the set that is not in the pool or whose mean is not finite.
 
 # Examples
 ```jldoctest
@@ -57,8 +57,8 @@ end
 
 Scores each cell by a gene set: its mean over the set less its mean over the control genes, NaN left out of both.
 
-- `genes`, `control`: numbers of the genes of the set and of the control genes (see [`control_genes`](@ref)), or masks; a gene that is
-  named twice counts once.
+- `genes`, `control`: numbers of the genes of the set and of the control genes (see [`control_genes`](@ref)), or masks;
+  a gene that is named twice counts once.
 
 Returns a Float64 for each cell. Sums are in double; nothing is made dense. As scanpy's `tl.score_genes`.
 

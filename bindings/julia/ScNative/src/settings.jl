@@ -3,11 +3,12 @@
 
 How calls run; one for the process. Set its fields:
 
-- `n_threads`: threads to compute with; 0 (default) is the environment's `SCN_NUM_THREADS` if set, else all cores that the process
-  may use. These are the library's own threads, not those of `julia --threads`. Results do not depend on it.
+- `n_threads`: threads to compute with; 0 (default) is the environment's `SCN_NUM_THREADS` if set, else all cores that
+  the process may use. These are the library's own threads, not those of `julia --threads`. Results do not depend on it.
 - `seed`: seed of functions that draw random numbers and are given none; default 0.
-- `progress`: `:auto` (default) draws a bar on stderr for calls longer than half a second if stderr is a terminal, `true` always,
-  `false` never; a function is called with the part done, 0 to 1, about ten times a second, and cancels the call by throwing.
+- `progress`: `:auto` (default) draws a bar on stderr for calls longer than half a second if stderr is a terminal,
+  `true` always, `false` never; a function is called with the part done, 0 to 1, about ten times a second, and cancels
+  the call by throwing.
 
 [`with_settings`](@ref) sets some of them for a block.
 

@@ -25,8 +25,8 @@ function value_tag(T::Type, name)
 end
 
 """
-A borrowed matrix. `source` is the array whose memory it is (a copy where neither rows nor columns are contiguous), `cells_in_columns`
-says how the caller's matrix lies.
+A borrowed matrix. `source` is the array whose memory it is (a copy where neither rows nor columns are contiguous),
+`cells_in_columns` says how the caller's matrix lies.
 """
 mutable struct View
     matrix::ScnMatrix
@@ -44,7 +44,7 @@ function View(X, cells::Symbol; name = "X", inplace = false)
 end
 
 function cells_in_columns(cells::Symbol)
-    cells in (:columns, :rows) || fail(:SCN_ERR_INVALID_ARGUMENT, "cells: is :$cells, must be :columns (genes x cells) or :rows")
+    cells in (:columns, :rows) || invalid("cells: is :$cells, must be :columns (genes x cells) or :rows")
     return cells === :columns
 end
 
@@ -68,9 +68,10 @@ function describe!(m::ScnMatrix, X::AbstractSparseMatrixCSC{Tv,Ti}, columns, nam
     m.index_base = 1
     # The arrays may be longer than the matrix: what counts is where the offsets end.
     stored = Int(getcolptr(X)[end]) - 1
-    stored > min(length(rowvals(X)), length(nonzeros(X))) && fail(
+    there = (length(rowvals(X)), length(nonzeros(X)))
+    stored > minimum(there) && fail(
         :SCN_ERR_MATRIX,
-        "$name: colptr ends at $(stored + 1) but there are $(length(rowvals(X))) row indices and $(length(nonzeros(X))) values",
+        "$name: colptr ends at $(stored + 1) but there are $(there[1]) row indices and $(there[2]) values",
     )
     m.nnz = stored
     m.indptr, m.indices, m.values = pointer(getcolptr(X)), pointer(rowvals(X)), pointer(nonzeros(X))
@@ -156,7 +157,8 @@ index_type(view::View) = is_sparse(view) ? eltype(rowvals(view.source)) : Int
 function sparse_result(handle::Handle, cells_in_columns::Bool, ::Type{Ti}; describe = scn_sparse_view) where {Ti}
     m = defaults(ScnMatrix)
     check(describe(handle.pointer, m))
-    m.nnz < typemax(Ti) || fail(:SCN_ERR_OVERFLOW, "index_type: is $Ti, which cannot count to $(m.nnz) non-zeros; use Int64")
+    m.nnz < typemax(Ti) ||
+        fail(:SCN_ERR_OVERFLOW, "index_type: is $Ti, which cannot count to $(m.nnz) non-zeros; use Int64")
     n_lines, length_of_lines = m.major == SCN_OBS ? (m.n_obs, m.n_vars) : (m.n_vars, m.n_obs)
     colptr = counted_from_1(Ti, Ptr{Int64}(m.indptr), n_lines + 1)
     rowval = counted_from_1(Ti, m.index_type == SCN_I32 ? Ptr{Int32}(m.indices) : Ptr{Int64}(m.indices), m.nnz)
@@ -185,7 +187,7 @@ end
 function axis_tag(axis, name = "axis")
     axis === :obs && return SCN_OBS
     axis === :var && return SCN_VAR
-    fail(:SCN_ERR_INVALID_ARGUMENT, "$name: is $(repr(axis)), must be :obs (cells) or :var (genes)")
+    invalid("$name: is $(repr(axis)), must be :obs (cells) or :var (genes)")
 end
 
 # Named options are told as `:t_test`, `"t_test"` or, as scanpy writes it, `"t-test"`.
@@ -193,5 +195,5 @@ end
 function code(value, known::NamedTuple, name)
     key = value isa Union{Symbol,AbstractString} ? Symbol(replace(String(value), '-' => '_')) : value
     key isa Symbol && haskey(known, key) && return known[key]
-    fail(:SCN_ERR_INVALID_ARGUMENT, "$name: is $(repr(value)), must be one of $(join(repr.(keys(known)), ", "))")
+    invalid("$name: is $(repr(value)), must be one of $(join(repr.(keys(known)), ", "))")
 end
