@@ -79,6 +79,9 @@ TEST(views_of_dense_lines_with_gaps) {
     CHECK(scn::to_dense<double>(by_cell) == counts.cells);
     CHECK(scn::to_dense<double>(by_gene) == counts.cells);
     static_assert(std::is_same_v<decltype(by_cell), const scn::matrix_view>);
+    const std::vector<double> without_gaps = scn::log1p<double>(by_cell), by_lines = scn::log1p<double>(by_gene);
+    CHECK(scn::to_dense<double>(by_cell.with_values(without_gaps)) == without_gaps);
+    CHECK(scn::to_dense<double>(by_gene.with_values(by_lines)) == without_gaps);
     auto changeable = scn::dense_view(5, 4, wide.data(), scn::axis::obs, 7);
     static_assert(std::is_same_v<decltype(changeable), scn::mutable_matrix_view>);
     scn::log1p_inplace(changeable);
