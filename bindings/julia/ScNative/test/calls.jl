@@ -55,6 +55,11 @@
     @test refuses(() -> simulate_counts(-1, 5), "SCN_ERR_INVALID_ARGUMENT", "n_obs")
     @test refuses(() -> ScNative.concat([]), "SCN_ERR_INVALID_ARGUMENT", "")
     @test refuses(() -> ScNative.concat([A, A[1:3, :]]), "SCN_ERR_SHAPE", "")
+    ranked = rank_genes_groups(log1p.(A), repeat(1:3; outer = 20))
+    @test refuses(() -> markers(ranked, ["a", "b"]), "SCN_ERR_SHAPE", "gene_names: has 2 names, must have 40")
+    named = (batches = repeat(1:2; outer = 30), n_top_genes = 5, gene_names = ["a", "b"])
+    @test refuses(() -> highly_variable_genes(log1p.(A); named...), "SCN_ERR_SHAPE", "name_order")
+    @test refuses(() -> rank_order(ranked.scores; n_top = 41), "SCN_ERR_INVALID_ARGUMENT", "n_top")
     @test refuses(() -> markers((groups = [1],)), "SCN_ERR_INVALID_ARGUMENT", "by: is :scores")
 end
 

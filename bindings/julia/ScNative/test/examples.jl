@@ -20,7 +20,7 @@ function shown(value, code)
     return strip(modern(sprint((io, x) -> show(io, MIME("text/plain"), x), value)))
 end
 
-const NOT_EXPORTED = (:aggregate, :concat, :log1p, :median, :scale, :stats, :subset, :validate)
+const NOT_EXPORTED = (:aggregate, :concat, :log1p, :median, :scale, :settings, :stats, :subset, :validate)
 
 @testset "$name" for name in (setdiff(names(ScNative), [:ScNative])..., NOT_EXPORTED...)
     text = string(Base.Docs.doc(Base.Docs.Binding(ScNative, name)))

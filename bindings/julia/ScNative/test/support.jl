@@ -19,6 +19,12 @@ function outcome(command)
     return (ok = success(process), out = String(take!(out)), err = String(take!(err)))
 end
 
+"Says what is not tested here, and why; a failure where everything must be."
+function skipped(what)
+    @warn "SKIPPED: $what"
+    @test !haskey(ENV, "SCN_REQUIRE_ALL")
+end
+
 "The ScNativeError that a call throws."
 function thrown(f)
     try
