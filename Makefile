@@ -75,7 +75,7 @@ r: ## the R package, with the library in it, into target/r-library (R_LIBRARY=fo
 
 .PHONY: test-r
 test-r: wheel ## the R package beside Seurat: R CMD check, which runs its tests and builds its vignette
-	@if tests/setup/r.sh; then $(TESTED_LIB) tests/setup/r-check.sh; else tests/setup/skip.sh R; fi
+	@if tests/setup/r.sh; then $(TESTED_LIB) SCNATIVE_PYTHON="$(CURDIR)/$(PY)" tests/setup/r-check.sh; else tests/setup/skip.sh R; fi
 
 .PHONY: test-julia
 test-julia: wheel ## the Julia package

@@ -8,10 +8,11 @@
 #' `"wilcox"` is what Seurat 4.3 computes where limma is not installed: R's [wilcox.test()], exact for fewer than 50 cells on
 #' both sides without ties. The thresholds look at the rounded fractions, as Seurat's do.
 #'
-#' p-values equal those of Seurat 4.3 to 1e-9 relative, down to 1e-307, below which R's own are 0, too; fold changes to 1e-12; genes and columns are the same
+#' p-values equal those of Seurat 4.3 to 1e-9 relative, down to 1e-307, below which R's own are 0, too, before R 4.3; fold changes to 1e-12; genes and columns are the same
 #' and in the same order. Where this differs: `"t"` of a gene that is the same in all cells of both sides gives p = 1 or 0, where
 #' Seurat fails; an area halfway between two numbers of three digits may be rounded to the other one; cells are drawn
-#' (`max.cells.per.ident`) without changing R's random numbers afterwards. Memory: a few numbers for each gene, and for each
+#' (`max.cells.per.ident`) without changing R's random numbers afterwards; fold changes are of the values in `slot`, which the
+#' test takes, where Seurat 5 takes those of `data` always. Memory: a few numbers for each gene, and for each
 #' thread a gene's values.
 #'
 #' @inheritParams ScnNormalizeData
@@ -44,7 +45,8 @@
 #' @param exact See above.
 #' @param fold.change `"seurat_v4"`: log(mean(expm1(x)) + 1) of both sides; `"seurat_v5"`: log((sum(expm1(x)) + 1) / cells). `NULL`:
 #'   the one of the assay's version. Seurat 4 takes values for logarithms only if the object's log says that NormalizeData (or
-#'   ScnNormalizeData) made them so, else it computes log(mean(x) + 1); so does `"seurat_v4"` here.
+#'   ScnNormalizeData) made them so, else it computes log(mean(x) + 1); so does `"seurat_v4"` here. With `"seurat_v5"` genes whose
+#'   p-values are equal come in the order of Seurat 5, by the difference of the two parts.
 #' @param norm.method For a matrix: how it was normalised, `"LogNormalize"`, or `NULL` for values that are no logarithms.
 #' @return A data.frame with a row for each gene, the best first: `p_val`, `avg_log2FC`, `pct.1`, `pct.2` (parts of the cells
 #'   whose value is above 0), `p_val_adj` (Bonferroni's, for all genes of the object); for `"roc"` `myAUC`, `avg_diff`, `power`,

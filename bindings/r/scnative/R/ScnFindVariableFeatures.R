@@ -25,7 +25,8 @@
 #' @return For a matrix a data.frame with a row for each gene: `vst.mean`, `vst.variance`, `vst.variance.expected`,
 #'   `vst.variance.standardized`, or `mvp.mean`, `mvp.dispersion`, `mvp.dispersion.scaled`; its attribute `"features"` are the
 #'   chosen genes, the most variable first. A Seurat object has the columns and `vst.variable` (`mvp.variable`) in its assay
-#'   (an assay of version 5 has them under the names of version 5), and the genes as `VariableFeatures()`. A
+#'   (an assay of version 5 has them under the names of version 5, and at most `nfeatures`
+#'   genes by any method), and the genes as `VariableFeatures()`. A
 #'   SingleCellExperiment, whose assay `counts` or `logcounts` is taken, has the columns in `rowData()` and the genes in
 #'   `metadata()$variable.features`.
 #' @section Errors: `scn_error_unsupported` for a `mean.function` or `dispersion.function`; those of
@@ -143,7 +144,8 @@ ScnFindVariableFeatures.Seurat <- function(object, assay = NULL, selection.metho
   info[[paste0(prefix, ".variable")]] <- rownames(info) %in% features
   if (has_layers(made)) {
     info[[paste0(prefix, ".rank")]] <- match(rownames(info), features)
-    names(info) <- sub(paste0("^", prefix, "[.]"), paste("vf", prefix, layer, "", sep = "_"), names(info))
+    features <- utils::head(features, nfeatures)
+    names(info) <- layered_names(names(info), method, layer)
   }
   made <- set_variable_features(set_feature_columns(made, info), features)
   object[[name]] <- made
@@ -152,6 +154,13 @@ ScnFindVariableFeatures.Seurat <- function(object, assay = NULL, selection.metho
     binning.method = binning.method, nfeatures = nfeatures, mean.cutoff = mean.cutoff, dispersion.cutoff = dispersion.cutoff,
     verbose = verbose
   ))
+}
+
+# The names that columns have in an assay of version 5.
+layered_names <- function(names, method, layer) {
+  key <- c(vst = "vst", mean_var_plot = "mvp", dispersion = "disp")[[method]]
+  own <- sub("^vst[.]|^mvp[.](variable$|rank$)", "\\1", names)
+  paste("vf", key, layer, own, sep = "_")
 }
 
 #' @rdname ScnFindVariableFeatures

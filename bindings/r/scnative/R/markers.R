@@ -29,13 +29,21 @@ marker_options <- function(features = NULL, logfc.threshold = 0.25, test.use = "
     min.diff.pct = min.diff.pct, verbose = verbose, only.pos = check_flag(only.pos, "only.pos"),
     max.cells.per.ident = max.cells.per.ident, random.seed = random.seed, min.cells.group = min.cells.group,
     pseudocount.use = pseudocount.use %||% 1, mean.fxn = mean.fxn, base = base, exact = check_flag(exact, "exact"),
-    fold.change = if (slot == "scale.data") "difference" else if (slot == "data" && logged(norm.method, fold.change)) fold.change else "seurat_v4_means",
+    fold.change = convention(slot, norm.method, fold.change), version = fold.change,
     fc.name = fc.name %||% if (slot == "scale.data") "avg_diff" else paste0("avg_log", base.text, "FC")
   )
 }
 
-# Seurat 4 undoes the logarithm of what its log says to be LogNormalize's alone; Seurat 5 does of all data.
-logged <- function(norm.method, fold.change) identical(norm.method, "LogNormalize") || fold.change == "seurat_v5"
+# Which fold change Seurat takes. Version 4 undoes the logarithm of data that its log says to be LogNormalize's, version 5 of
+# all data that its log does not say to be something else.
+convention <- function(slot, norm.method, fold.change) {
+  if (slot == "scale.data") {
+    return("difference")
+  }
+  unknown <- is.null(norm.method) && fold.change == "seurat_v5"
+  logarithms <- slot == "data" && (unknown || identical(norm.method, "LogNormalize"))
+  if (logarithms) fold.change else paste0(fold.change, "_means")
+}
 
 # Compares groups of cells, gene by gene: genes x groups matrices of fold changes, fractions (in Seurat's three digits) and
 # what the test gives. `reference` is a group, or NULL for the rest; cells labelled NA count in the rest alone.
@@ -50,19 +58,27 @@ compare_groups <- function(x, groups, reference, options, what = c("fold changes
     )
   }
   found <- list()
+  counts <- options$fold.change == "seurat_v5_means"
   test <- if (options$test.use == "roc") "auroc" else "pvals"
-  fold <- c("log_fold_changes", "fractions", "fractions_reference")
+  fold <- c(if (counts) c("means", "means_reference") else "log_fold_changes", "fractions", "fractions_reference")
   wanted <- c(if ("fold changes" %in% what) fold, if ("test" %in% what) test)
-  ranked <- without_warnings(rank(wanted, options$fold.change, options$base))
+  ranked <- without_warnings(rank(wanted, if (!counts) options$fold.change, options$base))
   if ("fold changes" %in% what) {
-    found$fc <- ranked$log_fold_changes
+    found$fc <- if (counts) {
+      sizes <- tabulate(groups, nlevels(groups))
+      others <- if (is.null(reference)) ncol(x) - sizes else sizes[match(reference, levels(groups))]
+      log_of <- function(means, n) log(sweep(means, 2, options$pseudocount.use / n, "+"), options$base)
+      log_of(ranked$means, sizes) - log_of(ranked$means_reference, rep_len(others, length(sizes)))
+    } else {
+      ranked$log_fold_changes
+    }
     found$pct.1 <- round(ranked$fractions, 3)
     found$pct.2 <- round(ranked$fractions_reference, 3)
   }
   if ("test" %in% what) {
     found$p_val <- ranked$pvals
-    if (wilcoxon && test == "pvals") {
-      # R's pnorm() is 0 from 37.5193 on; these genes tie in Seurat, and so they do here.
+    if (wilcoxon && test == "pvals" && stats::pnorm(-37.6) == 0) {
+      # Before R 4.3 pnorm() is 0 from 37.5193 on; these genes tie in Seurat, and so they do here.
       found$p_val[found$p_val < 2 * stats::pnorm(-37.5192999)] <- 0
     }
     if (test == "auroc") {
@@ -97,7 +113,8 @@ marker_table <- function(found, i, genes, n_tests, options) {
   if (options$test.use == "roc") {
     return(tested[order(-tested$power, -tested[, 1]), ])
   }
-  tested <- tested[order(tested$p_val), ]
+  ties <- if (options$version == "seurat_v5") -abs(tested$pct.1 - tested$pct.2) else seq_len(nrow(tested))
+  tested <- tested[order(tested$p_val, ties), ]
   tested$p_val_adj <- stats::p.adjust(tested$p_val, method = "bonferroni", n = n_tests)
   tested
 }
@@ -243,8 +260,8 @@ joined_tables <- function(tables, clusters, return.thresh, options) {
     if (options$test.use == "roc") {
       table <- table[which(table$myAUC > return.thresh | table$myAUC < 1 - return.thresh), , drop = FALSE]
     } else {
-      # Here Seurat orders ties by fold change, in FindMarkers() it leaves them as they are.
-      table <- table[order(table$p_val, -table[, 2]), ]
+      # Seurat 4 orders ties by fold change here, and leaves them as they are in FindMarkers().
+      table <- table[order(table$p_val, if (options$version == "seurat_v5") -abs(table$pct.1 - table$pct.2) else -table[, 2]), ]
       table <- table[which(table$p_val < return.thresh), , drop = FALSE]
     }
     if (nrow(table) > 0) {

@@ -5,6 +5,15 @@ need_seurat <- function() {
     warning("Seurat is not installed: comparisons with it are skipped", call. = FALSE)
     testthat::skip("needs Seurat")
   }
+  if (utils::packageVersion("Seurat") >= "5.0.0") {
+    warning("Seurat is of version 5: comparisons with version 4.3 are skipped", call. = FALSE)
+    testthat::skip("needs Seurat 4.3")
+  }
+}
+
+need_seurat_5 <- function() {
+  there <- requireNamespace("Seurat", quietly = TRUE) && utils::packageVersion("Seurat") >= "5.0.0"
+  testthat::skip_if_not(there, "needs Seurat 5")
 }
 
 pbmc_small <- function() {
