@@ -54,10 +54,13 @@ test_that("random numbers go on as they were, and with NULL go on", {
 test_that("names without regard to case, and what cannot be done", {
   logs <- small_logs()
   expect_warning(
-    scores <- ScnAddModuleScore(logs, list(toupper(rownames(logs)[1:3])), nbin = 4, ctrl = 3), "without regard to case"
+    expect_warning(
+      scores <- ScnAddModuleScore(logs, list(toupper(rownames(logs)[1:3])), nbin = 4, ctrl = 3), "G1, G2, G3"
+    ),
+    "without regard to case"
   )
   expect_identical(scores, ScnAddModuleScore(logs, rownames(logs)[1:3], nbin = 4, ctrl = 3))
-  expect_warning(expect_error(ScnAddModuleScore(logs, list("none")), "features\\[\\[1\\]\\]", class = "scn_error_not_found"))
+  expect_error(quiet(ScnAddModuleScore(logs, list("none"))), "features\\[\\[1\\]\\]", class = "scn_error_not_found")
   expect_error(ScnAddModuleScore(logs, "g1", ctrl = 1000, nbin = 3), "ctrl: is 1000", class = "scn_error_invalid_argument")
   expect_error(ScnAddModuleScore(logs, "g1", search = TRUE), "search", class = "scn_error_unsupported")
   expect_error(ScnAddModuleScore(logs, "g1", pool = c("g2", "g4", "g5"), nbin = 2, ctrl = 1), "not in the pool", class = "scn_error_not_found")

@@ -88,6 +88,11 @@ test_that("markers of PBMC 3k are Seurat's, down to p-values of 1e-200", {
   expect_same_markers(ours[names(theirs)], theirs[order(theirs$p_val, -theirs$avg_log2FC), ])
   expect_same_markers(ScnFindMarkers(object, ident.1 = type), theirs)
   expect_lt(min(theirs$p_val), 1e-100)
+  genes <- head(rownames(theirs), 200)
+  theirs <- quiet(in_seurat("FindMarkers")(object, ident.1 = type, features = genes, test.use = "t", verbose = FALSE))
+  expect_same_markers(ScnFindMarkers(object, ident.1 = type, features = genes, test.use = "t"), theirs)
+  theirs <- quiet(in_seurat("FindMarkers")(object, ident.1 = type, features = genes, test.use = "roc", verbose = FALSE))
+  expect_same_markers(ScnFindMarkers(object, ident.1 = type, features = genes, test.use = "roc"), theirs)
 })
 
 test_that("a matrix and a SingleCellExperiment give the same as a Seurat object", {
