@@ -44,3 +44,22 @@ test_that("a SingleCellExperiment gets logcounts", {
   empty <- SingleCellExperiment::SingleCellExperiment(list(other = counts))
   expect_error(ScnNormalizeData(empty), "has no assay counts, only other", class = "scn_error_not_found")
 })
+
+test_that("files of Cell Ranger go all the way, beside Seurat", {
+  need_seurat()
+  folder <- file.path(Sys.getenv("SCNATIVE_DATA_DIR"), "small", "10x_format", "cr3_filtered_feature_bc_matrix")
+  if (!dir.exists(folder)) {
+    warning("SCNATIVE_DATA_DIR has no ", basename(folder), ": a test on real files is skipped", call. = FALSE)
+    skip("needs files of Cell Ranger")
+  }
+  counts <- scn_read_10x_mtx(folder)$counts
+  rownames(counts) <- make.unique(gsub("_", "-", rownames(counts)))
+  object <- quiet(SeuratObject::CreateSeuratObject(counts))
+  ours <- quiet(ScnScaleData(ScnFindVariableFeatures(ScnNormalizeData(object), nfeatures = 100)))
+  theirs <- quiet(in_seurat("NormalizeData")(object, verbose = FALSE))
+  theirs <- quiet(in_seurat("FindVariableFeatures")(theirs, nfeatures = 100, verbose = FALSE))
+  theirs <- quiet(in_seurat("ScaleData")(theirs, verbose = FALSE))
+  expect_near(SeuratObject::GetAssayData(ours), SeuratObject::GetAssayData(theirs), 1e-12)
+  expect_identical(SeuratObject::VariableFeatures(ours), SeuratObject::VariableFeatures(theirs))
+  expect_near(SeuratObject::GetAssayData(ours, "scale.data"), SeuratObject::GetAssayData(theirs, "scale.data"))
+})
