@@ -92,7 +92,8 @@ draw_controls <- function(sets, means, nbin, ctrl) {
     unique(unlist(lapply(set, function(gene) {
       bin <- which(bins == bins[[gene]])
       if (ctrl > length(bin)) {
-        refuse("INVALID_ARGUMENT", "ctrl: is ", ctrl, ", but the bin of ", gene, " has ", length(bin), " genes; draw fewer, or from fewer bins")
+        there <- paste0("the bin of ", gene, " has ", length(bin), " genes")
+        refuse("INVALID_ARGUMENT", "ctrl: is ", ctrl, ", but ", there, "; draw fewer, or from fewer bins")
       }
       names(sample(bins[bin], size = ctrl))
     })))

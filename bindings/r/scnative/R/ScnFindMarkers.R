@@ -8,8 +8,8 @@
 #' `"wilcox"` is what Seurat 4.3 computes where limma is not installed: R's [wilcox.test()], exact for fewer than 50 cells on
 #' both sides without ties. The thresholds look at the rounded fractions, as Seurat's do.
 #'
-#' p-values equal those of Seurat 4.3 to 1e-9 relative, down to 1e-307, below which R's own are 0, too, before R 4.3; fold changes to 1e-12; genes and columns are the same
-#' and in the same order. Where this differs: `"t"` of a gene that is the same in all cells of both sides gives p = 1 or 0, where
+#' p-values equal those of Seurat 4.3 to 1e-9 relative, down to 1e-307 (before R 4.3, R's own are 0 below that, and so are these);
+#' fold changes to 1e-12; genes and columns are the same and in the same order. Where this differs: `"t"` of a gene that is the same in all cells of both sides gives p = 1 or 0, where
 #' Seurat fails; an area halfway between two numbers of three digits may be rounded to the other one; cells are drawn
 #' (`max.cells.per.ident`) without changing R's random numbers afterwards; fold changes are of the values in `slot`, which the
 #' test takes, where Seurat 5 takes those of `data` always. Memory: a few numbers for each gene, and for each

@@ -1,7 +1,8 @@
 #' Normalise counts: Seurat's NormalizeData
 #'
 #' `"LogNormalize"`: `log1p(count / total * scale.factor)`, by the total of the cell. `"RC"`: the same without the logarithm.
-#' `"CLR"`: `log1p(x / exp(sum(log1p(x[x > 0])) / length(x)))` over the cells of each gene (`margin = 1`) or the genes of each cell (2).
+#' `"CLR"`: `log1p(x / exp(sum(log1p(x[x > 0])) / length(x)))` over the cells of each gene (`margin = 1`) or the genes of
+#' each cell (2).
 #'
 #' Results equal those of Seurat 4.3 to 1e-12 (relative). A cell without counts stays zero. Where this differs: `"CLR"` gives a
 #' sparse matrix, as zeros stay zeros; Seurat's is dense. Memory: the result.
@@ -50,7 +51,8 @@ ScnNormalizeData.default <- function(object, normalization.method = "LogNormaliz
     CLR = scn_normalize_clr(object, margin = margin),
     RC = scn_normalize_relative(object, scale_factor = scale.factor),
     refuse(
-      "INVALID_ARGUMENT", "normalization.method: is ", shown(normalization.method), ", must be \"LogNormalize\", \"CLR\", \"RC\" or NULL"
+      "INVALID_ARGUMENT", "normalization.method: is ", shown(normalization.method),
+      ", must be \"LogNormalize\", \"CLR\", \"RC\" or NULL"
     )
   ))
 }

@@ -11,7 +11,8 @@ marker_options <- function(features = NULL, logfc.threshold = 0.25, test.use = "
                            norm.method = "LogNormalize") {
   if (!is.character(test.use) || length(test.use) != 1 || !test.use %in% names(MARKER_TESTS)) {
     refuse(
-      "UNSUPPORTED", "test.use: is ", shown(test.use), ", must be one of ", paste(dQuote(names(MARKER_TESTS), FALSE), collapse = ", "),
+      "UNSUPPORTED", "test.use: is ", shown(test.use),
+      ", must be one of ", paste(dQuote(names(MARKER_TESTS), FALSE), collapse = ", "),
       "; use Seurat's FindMarkers() for other tests"
     )
   }

@@ -105,7 +105,8 @@ check_unused <- function(...) {
   given <- list(...)
   if (length(given)) {
     names <- names(given) %||% rep("", length(given))
-    refuse("INVALID_ARGUMENT", "...: has ", some_of(ifelse(names == "", "an argument without a name", names)), ", which this function does not take")
+    names[names == ""] <- "an argument without a name"
+    refuse("INVALID_ARGUMENT", "...: has ", some_of(names), ", which this function does not take")
   }
 }
 
@@ -151,7 +152,8 @@ check_named <- function(x, name = "object") {
     names <- view[[side]]
     if (is.null(names) || anyDuplicated(names) || anyNA(names)) {
       of <- c(genes = "row", cells = "column")[[side]]
-      refuse("INVALID_ARGUMENT", name, ": has ", if (is.null(names)) "no" else "repeated", " ", of, " names, must have one for each of the ", side)
+      has <- if (is.null(names)) "no" else "repeated"
+      refuse("INVALID_ARGUMENT", name, ": has ", has, " ", of, " names, must have one for each of the ", side)
     }
   }
   x

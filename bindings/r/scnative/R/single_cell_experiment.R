@@ -48,7 +48,8 @@ cell_labels <- function(object, group.by) {
   table <- summarized("colData")(object)
   column <- group.by %||% "label"
   if (!is.character(column) || length(column) != 1 || !column %in% names(table)) {
-    refuse("NOT_FOUND", "group.by: is ", shown(column), ", must be a column of colData, of which there are ", some_of(names(table), 5))
+    columns <- some_of(names(table), 5)
+    refuse("NOT_FOUND", "group.by: is ", shown(column), ", must be a column of colData, of which there are ", columns)
   }
   labels <- as.factor(table[[column]])
   stats::setNames(labels, colnames(object))
