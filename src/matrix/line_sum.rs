@@ -3,13 +3,14 @@
 use super::Value;
 use crate::simd::widest;
 
-/// Adding it to a whole number below 2^51 and taking it off again changes nothing; any other number is rounded.
-const ROUND: f64 = 6755399441055744.0;
+/// 2^52. Added to a smaller whole number it has that number in its low bits, and taken off again it changes nothing; any
+/// other number is rounded, or sets high bits.
+const SHIFT: f64 = 4503599627370496.0;
 
 /// The sum of the values from first to last, in one f64 accumulator.
 ///
-/// Sums of counts are exact, so that their order does not matter: they are taken in eight lanes, while it is watched
-/// that all values are whole and positive and that the sum stays below 2^52. If not, it is done again one by one.
+/// Sums of counts are exact, so that their order does not matter: they are added up as integers, in vectors, while it is
+/// watched that all values are counts. If not, it is done again one by one.
 pub fn line_sum<V: Value>(values: &[V]) -> f64 {
     match count_sum(values) {
         Some(sum) => sum,
@@ -17,34 +18,22 @@ pub fn line_sum<V: Value>(values: &[V]) -> f64 {
     }
 }
 
-/// The sum, if all values are whole numbers, none is negative, and the sum is below 2^52 (so that sums of any of them,
-/// in any order, are exact).
+/// The sum, if all values are whole numbers below 2^31, none is negative, and the sum is below 2^52 (so that sums of any
+/// of them, in any order, are exact).
 pub fn count_sum<V: Value>(values: &[V]) -> Option<f64> {
     widest(
         #[inline(always)]
         || {
-            let (mut sums, mut odd, mut signs) = ([0.0f64; 8], [0u64; 8], [0u64; 8]);
-            let mut add = |lane: usize, v: V| {
+            let (mut sum, mut odd, mut all) = (0u64, 0u64, 0u64);
+            for v in values {
                 let v = v.to_f64();
-                sums[lane] += v;
-                odd[lane] |= ((v + ROUND) - ROUND).to_bits() ^ v.to_bits();
-                signs[lane] |= v.to_bits();
-            };
-            let chunks = values.chunks_exact(8);
-            let rest = chunks.remainder();
-            for chunk in chunks {
-                for (lane, &v) in chunk.iter().enumerate() {
-                    add(lane, v);
-                }
+                let shifted = v + SHIFT;
+                let count = shifted.to_bits().wrapping_sub(SHIFT.to_bits());
+                sum = sum.wrapping_add(count);
+                odd |= (shifted - SHIFT).to_bits() ^ v.to_bits();
+                all |= count;
             }
-            for (lane, &v) in rest.iter().enumerate() {
-                add(lane, v);
-            }
-            let sum: f64 = sums.iter().sum();
-            let odd = odd.iter().fold(0, |all, bits| all | bits);
-            let signs = signs.iter().fold(0, |all, bits| all | bits);
-            // NaN and infinity pass for whole, but not here.
-            (odd == 0 && signs >> 63 == 0 && sum < 4503599627370496.0).then_some(sum)
+            (odd == 0 && all < 1 << 31 && sum < 1 << 52).then_some(sum as f64)
         },
     )
 }

@@ -12,9 +12,27 @@ use std::ops::{Div, Mul};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// The types that results of normalisation come in.
-pub trait Real: Value + Log1p + Div<Output = Self> + Mul<Output = Self> {}
-impl Real for f32 {}
-impl Real for f64 {}
+pub trait Real: Value + Log1p + Div<Output = Self> + Mul<Output = Self> {
+    /// The value if it is a whole number below 2^20 and not negative (nor -0), else the largest u32.
+    fn count(self) -> u32;
+}
+
+/// Adding 2^23 (2^52) to a smaller whole number puts it into the low bits of the sum.
+macro_rules! real {
+    ($type:ty, $shift:expr) => {
+        impl Real for $type {
+            #[inline(always)]
+            fn count(self) -> u32 {
+                let shifted = self + $shift;
+                let whole = (shifted - $shift).to_bits() == self.to_bits();
+                let count = shifted.to_bits().wrapping_sub(<$type>::to_bits($shift));
+                if whole & (count < 1 << 20) { count as u32 } else { u32::MAX }
+            }
+        }
+    };
+}
+real!(f32, 8388608.0);
+real!(f64, 4503599627370496.0);
 
 /// What becomes of a value `v`, in the type of the result.
 #[derive(Clone, Debug, Default)]
@@ -155,42 +173,84 @@ fn divide_each<T: Real>(matrix: &Matrix, line: usize, out: &mut [T], divisors: &
     }
 }
 
+/// Results that are looked up: of the counts from 0 to this. A cell has thousands of counts, and most are small.
+const LOOKED_UP: usize = 32;
+/// Counts are looked at in blocks of this many: first, in vectors, whether they are small; then they are looked up.
+const BLOCK: usize = 64;
+
 /// Whether the logarithm of one of them does not exist.
 fn change_line<T: Real>(line: &mut [T], divisor: Option<T>, change: &Change) -> bool {
-    // Each case a loop of its own, the common one (divide and log1p) in one go.
     widest(
         #[inline(always)]
-        || {
-            let minus_one = T::from_f64(-1.0);
-            let mut wrong = false;
-            match (divisor, change.times, change.log1p) {
-                (Some(d), None, true) => line.iter_mut().for_each(|v| {
-                    let x = *v / d;
-                    wrong |= x <= minus_one;
-                    *v = x.log1p();
-                }),
-                (divisor, times, log1p) => {
-                    if let Some(d) = divisor {
-                        line.iter_mut().for_each(|v| *v = *v / d);
-                    }
-                    if let Some(t) = times.map(T::from_f64) {
-                        line.iter_mut().for_each(|v| *v = *v * t);
-                    }
-                    if log1p {
-                        line.iter_mut().for_each(|v| {
-                            wrong |= *v <= minus_one;
-                            *v = v.log1p();
-                        });
-                    }
-                }
-            }
-            if let Some(base) = change.base.filter(|_| change.log1p) {
-                let scale = base.ln();
-                line.iter_mut().for_each(|v| *v = T::from_f64(v.to_f64() / scale));
-            }
-            wrong
+        || match change.log1p {
+            true => change_counts(line, divisor, change),
+            false => change_values(line, divisor, change),
         },
     )
+}
+
+/// `change_values` of a line; that of small counts is computed once for each number and looked up. The bits are
+/// the same, as it is elementwise; a logarithm costs about 4 cycles a value, a look-up one.
+#[inline(always)]
+fn change_counts<T: Real>(line: &mut [T], divisor: Option<T>, change: &Change) -> bool {
+    if line.len() < 4 * LOOKED_UP {
+        return change_values(line, divisor, change);
+    }
+    let mut table: [T; LOOKED_UP] = std::array::from_fn(|count| T::from_f64(count as f64));
+    change_values(&mut table, divisor, change);
+    let mut wrong = false;
+    for block in line.chunks_mut(BLOCK) {
+        let mut counts = [u32::MAX; BLOCK];
+        let mut others = 0;
+        for (count, v) in counts.iter_mut().zip(&*block) {
+            *count = v.count();
+            others += u32::from(*count >= LOOKED_UP as u32);
+        }
+        if others as usize > BLOCK / 8 {
+            wrong |= change_values(block, divisor, change);
+            continue;
+        }
+        for (v, count) in block.iter_mut().zip(counts) {
+            match table.get(count as usize) {
+                Some(&changed) => *v = changed,
+                None => wrong |= change_values(std::slice::from_mut(v), divisor, change),
+            }
+        }
+    }
+    wrong
+}
+
+/// Each case a loop of its own, the common one (divide and log1p) in one go.
+#[inline(always)]
+fn change_values<T: Real>(values: &mut [T], divisor: Option<T>, change: &Change) -> bool {
+    let minus_one = T::from_f64(-1.0);
+    let mut wrong = false;
+    match (divisor, change.times, change.log1p) {
+        (Some(d), None, true) => values.iter_mut().for_each(|v| {
+            let x = *v / d;
+            wrong |= x <= minus_one;
+            *v = x.log1p();
+        }),
+        (divisor, times, log1p) => {
+            if let Some(d) = divisor {
+                values.iter_mut().for_each(|v| *v = *v / d);
+            }
+            if let Some(t) = times.map(T::from_f64) {
+                values.iter_mut().for_each(|v| *v = *v * t);
+            }
+            if log1p {
+                values.iter_mut().for_each(|v| {
+                    wrong |= *v <= minus_one;
+                    *v = v.log1p();
+                });
+            }
+        }
+    }
+    if let Some(base) = change.base.filter(|_| change.log1p) {
+        let scale = base.ln();
+        values.iter_mut().for_each(|v| *v = T::from_f64(v.to_f64() / scale));
+    }
+    wrong
 }
 
 /// log(1 + v) of a repeated element is not the sum of the parts' logarithms, so repeats cannot be left as they are.
