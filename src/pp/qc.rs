@@ -242,17 +242,20 @@ fn cell_row<L: Lines>(lines: &L, cell: usize, plan: &Plan, row: &mut [f64], scra
 
 /// Counts below this are counted, those from it on are sorted.
 const SMALL: usize = 1024;
+/// Most counts are 1, and adding to one place again and again waits for the addition before: so neighbours count in
+/// places of their own.
+const PLACES: usize = 4;
 
 struct Scratch {
-    /// How often each small count occurs; all zero between cells.
-    times: Vec<u32>,
+    /// How often each small count occurs, the sum over its places; all zero between cells.
+    times: Vec<[u32; PLACES]>,
     large: Vec<f64>,
     negative: Vec<f64>,
 }
 
 impl Default for Scratch {
     fn default() -> Self {
-        Self { times: vec![0; SMALL], large: Vec::new(), negative: Vec::new() }
+        Self { times: vec![[0; PLACES]; SMALL], large: Vec::new(), negative: Vec::new() }
     }
 }
 
@@ -261,11 +264,11 @@ impl Scratch {
     fn top_counts<V: Value>(&mut self, values: &[V], tops: &[(usize, usize)], total: f64, row: &mut [f64]) {
         self.large.clear();
         let mut highest = 0;
-        for v in values {
+        for (k, v) in values.iter().enumerate() {
             let v = v.to_f64();
             if v < SMALL as f64 {
                 let v = v as i32 as usize;
-                self.times[v & (SMALL - 1)] += 1;
+                self.times[v & (SMALL - 1)][k % PLACES] += 1;
                 highest = highest.max(v);
             } else {
                 self.large.push(v);
@@ -277,7 +280,8 @@ impl Scratch {
         // Sums of counts are exact: so many at once, or one by one, is all the same.
         let (mut taken, mut sum) = (0, 0.0);
         let large = self.large.iter().map(|&v| (v, 1));
-        let small = self.times[..=highest].iter().enumerate().rev().map(|(v, &times)| (v as f64, times as usize));
+        let times = |places: &[u32; PLACES]| places.iter().sum::<u32>() as usize;
+        let small = self.times[..=highest].iter().enumerate().rev().map(|(v, places)| (v as f64, times(places)));
         for (v, times) in large.chain(small) {
             while let Some(&(n, place)) = next.filter(|&&(n, _)| n <= taken + times) {
                 row[place] = (sum + v * (n - taken) as f64) / total * 100.0;
@@ -290,7 +294,7 @@ impl Scratch {
             row[place] = sum / total * 100.0;
             next = tops.next();
         }
-        self.times[..=highest].fill(0);
+        self.times[..=highest].fill([0; PLACES]);
     }
 
     /// Percentages of the total in the highest of `n` values, those that are not stored being zero. Summed from the
