@@ -25,7 +25,10 @@ fi
 for tool in apt-get dpkg dpkg-deb; do
     command -v $tool >/dev/null || give_up "there is none on PATH, and no $tool to get Debian's with"
 done
-mirror=$(apt-get indextargets --format '$(REPO_URI)' | grep -m 1 -E '/debian/?$') || give_up "there is none on PATH, and this machine's apt has no Debian mirror"
+# lines are 'http://some.mirror/debian/dists/stable/InRelease' ..., also where apt has never been updated
+mirror=$(sed -nE "s|^'([^']*/debian)/+dists/.*|\\1|p" <<<"$(apt-get update --print-uris)")
+mirror=${mirror%%$'\n'*}
+[ -n "$mirror" ] || give_up "there is none on PATH, and this machine's apt has no Debian mirror"
 keys=/usr/share/keyrings/debian-archive-keyring.gpg
 [ -r $keys ] || give_up "there is none on PATH, and Debian's keys ($keys) are not here to check its packages with"
 
