@@ -31,9 +31,12 @@ demo: build $(VENV)/ready ## analyse real cells (DATA=file or folder of your own
 test: begin-test lint test-rust test-python test-wheel test-cpp test-r test-julia test-cross-language test-demo ## everything, setting up what it needs
 	@if [ -s target/skipped ]; then printf '\n=== NOT TESTED on this machine (see above for what it needs): ===\n' >&2; cat target/skipped >&2; fi
 
+# First of all, since the tests of Python compare with R and Seurat, too. What cannot be had here is said by the part that needs it.
 .PHONY: begin-test
 begin-test:
 	@rm -f target/skipped
+	@tests/setup/cpp.sh || true
+	@tests/setup/r.sh || true
 
 .PHONY: lint
 lint: ## formatting and clippy, as the tests hold it

@@ -195,3 +195,14 @@ def _put_together(like, indptr, indices, data):
     made.indices = np.concatenate([like.indices[:0], *indices]).astype(like.indices.dtype)
     made.data = np.concatenate([like.data[:0], *data])
     return made
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    """Where everything must be tested (SCN_REQUIRE_ALL), a test that lacks what it needs fails."""
+    outcome = yield
+    report = outcome.get_result()
+    if report.skipped and os.environ.get("SCN_REQUIRE_ALL") and isinstance(report.longrepr, tuple):
+        reason = report.longrepr[2].removeprefix("Skipped: ")
+        if reason.startswith("needs "):
+            report.outcome, report.longrepr = "failed", f"SCN_REQUIRE_ALL is set, and this test {reason}"
