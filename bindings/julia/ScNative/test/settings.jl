@@ -30,7 +30,8 @@ end
 end
 
 @testset "the bar" begin
-    code = "using ScNative; $SLOW; ScNative.settings.progress = true; slow(10_000)"
+    # long enough for a bar, which calls of less than half a second have none of, also on a fast machine
+    code = "using ScNative; $SLOW; ScNative.settings.progress = true; slow(30_000)"
     shown = outcome(julia(code)).err
     @test occursin("mmd |", shown) && occursin("% ", shown) && endswith(shown, "\r")
     for choice in (":auto", "false")
