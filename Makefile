@@ -88,6 +88,7 @@ test-julia: wheel ## the Julia package
 
 .PHONY: test-cross-language
 test-cross-language: wheel ## that all languages give the same bits, and all examples print the same
+	@if tests/setup/r.sh; then tests/setup/r-install.sh "$(WHEEL_LIB)" target/r-library; else tests/setup/skip.sh "R, beside the other languages"; fi
 	$(TESTED_LIB) SCN_JULIA="$$(tests/setup/julia.sh target/julia || echo julia)" $(PY) -m pytest -rs tests/cross_language $(PYTEST)
 
 .PHONY: examples

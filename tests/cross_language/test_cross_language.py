@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -27,12 +28,21 @@ def run(*command: object, **more: str) -> str:
     return done.stdout
 
 
+def not_tested(what: str, needs: str) -> NoReturn:
+    """A skip that says what is not tested; a failure where everything must be."""
+    (pytest.fail if os.environ.get("SCN_REQUIRE_ALL") else pytest.skip)(f"{what} is NOT TESTED: needs {needs}")
+
+
 def need(tool: str, what: str) -> str:
-    """The tool's path, or a skip that says what is not tested; a failure where everything must be."""
+    """The tool's path."""
     found = shutil.which(os.environ.get(f"SCN_{what.upper()}", tool))
-    if found is None:
-        (pytest.fail if os.environ.get("SCN_REQUIRE_ALL") else pytest.skip)(f"{what} is NOT TESTED: needs {tool}")
-    return found
+    return found or not_tested(what, tool)
+
+
+def r_library() -> str:
+    """The folder that the R package is installed in."""
+    folder = ROOT / "target" / "r-library"
+    return str(folder) if (folder / "scnative").is_dir() else not_tested("R", "the package in target/r-library: make r")
 
 
 def compiled(language: str, folder: Path, source: Path) -> Path:
@@ -54,7 +64,7 @@ def command(language: str, folder: Path, source: Path) -> tuple[list[object], di
     if language == "Python":
         return [sys.executable, source], {"PYTHONPATH": str(ROOT / "bindings" / "python")}
     if language == "R":
-        return [need("Rscript", "R"), source], {"R_LIBS": os.environ.get("SCN_R_LIBS", str(ROOT / "target" / "r-library"))}
+        return [need("Rscript", "R"), source], {"R_LIBS": r_library()}
     if language == "Julia":
         return [need("julia", "Julia"), f"--project={ROOT / 'bindings' / 'julia' / 'ScNative'}", source], {}
     return [compiled(language, folder, source)], {}

@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 import pytest
-from test_cross_language import ROOT, compiled, inputs, need, run  # noqa: F401 (inputs is a fixture)
+from test_cross_language import ROOT, compiled, inputs, need, r_library, run  # noqa: F401 (inputs is a fixture)
 
 README = (ROOT / "README.md").read_text()
 
@@ -46,8 +46,7 @@ def test_r(here):
     program = here / "readme.R"
     made = "suppressMessages(library(Seurat)); data('pbmc_small', package = 'SeuratObject'); pbmc <- pbmc_small"
     program.write_text(f"{made}\n{block('r', 'ScnFindAllMarkers')}\ncat(nrow(markers) > 0, length(VariableFeatures(pbmc)) > 0)\n")
-    libraries = {"R_LIBS": str(ROOT / "target" / "r-library")}
-    assert run(need("Rscript", "R"), program, **libraries).endswith("TRUE TRUE")
+    assert run(need("Rscript", "R"), program, R_LIBS=r_library()).endswith("TRUE TRUE")
 
 
 def test_cpp(here):
