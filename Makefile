@@ -96,10 +96,11 @@ examples: build $(VENV)/ready ## the same analysis of PBMC 3k in Python, R, Juli
 	PYTHON="$(CURDIR)/$(PY)" examples/all.sh "$(FOLDER)"
 
 .PHONY: test-demo
-test-demo: ## make demo as a user calls it, without the network
+test-demo: ## make demo and make examples as a user calls them, without the network
 	rm -rf report
 	SCNATIVE_OFFLINE=1 $(MAKE) demo
 	grep -q "</html>" report/index.html
+	SCNATIVE_OFFLINE=1 $(MAKE) examples
 
 .PHONY: header
 header: $(VENV)/ready ## include/scnative.h, and what follows from it, from src/ffi

@@ -20,13 +20,16 @@ show() {
 without() { printf '\n--- %s: not on this machine\n' "$1"; }
 
 show Python "$python" examples/pbmc.py "$folder"
+# programs ask for the library by its SONAME, which `make install` gives it in a folder of the system
 mkdir -p target/examples
+for name in libscnative.so libscnative.so.0; do ln -sf "$library/libscnative.so" "target/examples/$name"; done
+link=(-L target/examples -lscnative "-Wl,-rpath,$PWD/target/examples")
 if command -v cc >/dev/null; then
-    cc -O2 -Iinclude examples/pbmc.c -L"$library" -lscnative -Wl,-rpath,"$library" -o target/examples/pbmc-c
+    cc -O2 -Iinclude examples/pbmc.c "${link[@]}" -o target/examples/pbmc-c
     show C target/examples/pbmc-c "$folder"
 else without C; fi
 if command -v c++ >/dev/null; then
-    c++ -std=c++17 -O2 -Iinclude examples/pbmc.cpp -L"$library" -lscnative -Wl,-rpath,"$library" -o target/examples/pbmc-cpp
+    c++ -std=c++17 -O2 -Iinclude examples/pbmc.cpp "${link[@]}" -o target/examples/pbmc-cpp
     show C++ target/examples/pbmc-cpp "$folder"
 else without C++; fi
 if command -v Rscript >/dev/null && Rscript -e 'library(Matrix)' >/dev/null 2>&1; then
