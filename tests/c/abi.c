@@ -153,7 +153,7 @@ static void write_text(const char *folder, const char *name, const char *text) {
 
 static void reads_a_10x_folder(void) {
     static const char *const files[] = {"matrix.mtx", "barcodes.tsv", "features.tsv", "back.mtx.gz"};
-    char folder[] = "/tmp/scnative-abi-XXXXXX", path[512], names[64];
+    char folder[] = "10x-XXXXXX" /* in the working directory */, path[512], names[64];
     size_t needed = 0, i;
     int64_t n = 0;
     Scn10x *read = NULL;

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 from typing import NoReturn
@@ -14,18 +13,15 @@ import pytest
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
-sys.path.insert(0, str(HERE))
+sys.path[:0] = [str(HERE), str(ROOT / "tests" / "cpp")]
+import needs  # noqa: E402
 import table  # noqa: E402
 
-LIBRARY = Path(os.environ.get("SCNATIVE_LIB") or ROOT / "target" / "release" / "libscnative.so").resolve()
 THREADS = (1, 2, 3)
 
 
 def run(*command: object, **more: str) -> str:
-    environment = {**os.environ, "SCNATIVE_LIB": str(LIBRARY), **more}
-    done = subprocess.run([str(c) for c in command], capture_output=True, text=True, env=environment)
-    assert done.returncode == 0, f"{' '.join(map(str, command))}\n{done.stdout}\n{done.stderr}"
-    return done.stdout
+    return needs.run(*command, env={**os.environ, "SCNATIVE_LIB": str(needs.LIBRARY), **more})
 
 
 def not_tested(what: str, needs: str) -> NoReturn:
@@ -47,15 +43,10 @@ def r_library() -> str:
 
 def compiled(language: str, folder: Path, source: Path) -> Path:
     """A C or C++ program that asks for the library by its SONAME."""
-    lib = folder / "lib"
-    lib.mkdir(exist_ok=True)
-    for name in ("libscnative.so", "libscnative.so.0"):
-        if not (lib / name).exists():
-            (lib / name).symlink_to(LIBRARY)
     driver, standard = {"C": ("cc", "c99"), "C++": ("c++", "c++17")}[language]
     program = folder / f"{source.stem}{source.suffix[1:]}"
-    strict = [f"-std={standard}", "-O1", "-Wall", "-Wextra", "-Wpedantic", "-Werror", f"-I{ROOT / 'include'}"]
-    run(need(driver, language), *strict, source, f"-L{lib}", "-lscnative", "-lm", f"-Wl,-rpath,{lib}", "-o", program)
+    strict = [f"-std={standard}", "-O1", "-Wall", "-Wextra", "-Wpedantic", "-Werror", f"-I{needs.INCLUDE}"]
+    run(need(driver, language), *strict, source, "-lm", *needs.linked_to(folder / "lib"), "-o", program)
     return program
 
 

@@ -65,14 +65,14 @@ def build_c(source, folder, *flags: str):
 
 
 def test_a_c_program_on_the_raw_abi(tmp_path):
-    assert run(build_c(ROOT / "tests" / "c" / "abi.c", tmp_path)) == "ok\n"
+    assert run(build_c(ROOT / "tests" / "c" / "abi.c", tmp_path), cwd=tmp_path) == "ok\n"
 
 
 @pytest.mark.skipif(not shutil.which("valgrind"), reason="needs valgrind: apt-get install valgrind")
 def test_a_c_program_on_the_raw_abi_under_valgrind(tmp_path):
     program = build_c(ROOT / "tests" / "c" / "abi.c", tmp_path, "-g")
     check = ["--error-exitcode=9", "--leak-check=full", "--errors-for-leak-kinds=definite", "--show-leak-kinds=definite"]
-    assert run("valgrind", "--quiet", *check, program, "without fork") == "ok\n"
+    assert run("valgrind", "--quiet", *check, program, "without fork", cwd=tmp_path) == "ok\n"
 
 
 def test_what_is_made_from_the_header_is_up_to_date():

@@ -20,30 +20,25 @@ SEXP C_log1p(SEXP settings, SEXP view, SEXP base) {
     return result;
 }
 
-SEXP C_normalize_total(SEXP settings, SEXP view, SEXP given) {
+static SEXP normalized(SEXP settings, SEXP view, SEXP given, __typeof__(scn_pp_normalize_total) *normalize) {
     Call call;
     begin(&call, settings);
     ScnMatrix matrix = borrow(view);
     ScnNormalizeTotalOptions options = options_ScnNormalizeTotalOptions(given);
     SEXP made = PROTECT(values_like(view));
-    ScnStatus status = scn.scn_pp_normalize_total(&call.context, &matrix, &options, (void *)address(made), SCN_F64,
-                                                  XLENGTH(made), NULL, 0, NULL, 0, NULL);
+    ScnStatus status = normalize(&call.context, &matrix, &options, (void *)address(made), SCN_F64, XLENGTH(made), NULL, 0, NULL, 0,
+                                 NULL);
     SEXP result = finish(&call, status, made);
     UNPROTECT(1);
     return result;
 }
 
+SEXP C_normalize_total(SEXP settings, SEXP view, SEXP given) {
+    return normalized(settings, view, given, scn.scn_pp_normalize_total);
+}
+
 SEXP C_normalize_log1p(SEXP settings, SEXP view, SEXP given) {
-    Call call;
-    begin(&call, settings);
-    ScnMatrix matrix = borrow(view);
-    ScnNormalizeTotalOptions options = options_ScnNormalizeTotalOptions(given);
-    SEXP made = PROTECT(values_like(view));
-    ScnStatus status = scn.scn_pp_normalize_log1p(&call.context, &matrix, &options, (void *)address(made), SCN_F64,
-                                                  XLENGTH(made), NULL, 0, NULL, 0, NULL);
-    SEXP result = finish(&call, status, made);
-    UNPROTECT(1);
-    return result;
+    return normalized(settings, view, given, scn.scn_pp_normalize_log1p);
 }
 
 SEXP C_size_factors(SEXP settings, SEXP view, SEXP given) {
