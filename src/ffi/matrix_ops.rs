@@ -5,7 +5,7 @@ use super::matrix::{ScnMatrix, axis, output, required_output, slice, value_type,
 use super::sparse::ScnSparse;
 use super::status::{ScnStatus, non_null, put};
 use crate::error::Result;
-use crate::matrix::reduce::{Aggregate, Wanted, aggregate};
+use crate::matrix::reduce::{Targets, aggregate_into};
 use crate::matrix::{Axis, Groups, Matrix, Value, ValueType, concat, dense, medians, subset, transpose};
 use crate::parallel::Ctx;
 use crate::{bail, ensure};
@@ -385,21 +385,8 @@ impl Outputs {
                 output(self.maxs, self.len, needed, "maxs")?,
             ]
         };
-        let wanted = Wanted {
-            ddof: variances.is_some().then_some(ddof as f64),
-            nonzeros: nonzeros.is_some(),
-            extremes: mins.is_some() || maxs.is_some(),
-        };
-        let result: Aggregate = aggregate(ctx, matrix, over, groups, wanted)?;
-        let give =
-            |out: Option<&mut [f64]>, values: &[f64]| out.into_iter().for_each(|out| out.copy_from_slice(values));
-        give(means, &result.means());
-        give(sums, &result.sums);
-        give(variances, &result.variances);
-        give(nonzeros, &result.nonzeros);
-        give(mins, &result.mins);
-        give(maxs, &result.maxs);
-        Ok(())
+        let targets = Targets { sums, means, square_sums: None, variances, nonzeros, mins, maxs };
+        aggregate_into(ctx, matrix, over, groups, ddof as f64, targets)
     }
 }
 

@@ -23,15 +23,6 @@ impl<'a, T: Copy> Shared<'a, T> {
     }
 
     /// # Safety
-    /// No other task writes the place.
-    #[inline(always)]
-    pub unsafe fn get(&self, i: usize) -> T {
-        assert!(i < self.len);
-        // SAFETY: in bounds, and nobody writes it.
-        unsafe { self.start.add(i).read() }
-    }
-
-    /// # Safety
     /// No other task reads or writes the place.
     #[inline(always)]
     pub unsafe fn set(&self, i: usize, value: T) {
