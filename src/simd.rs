@@ -1,4 +1,4 @@
-//! One body, compiled for the vectors of every x86-64 and again for AVX2, chosen at run time.
+//! One body, compiled for the vectors of every x86-64 and again for AVX2, chosen at run time; and what plain code cannot say.
 
 /// Runs the body with the widest vectors that are of use here. The body is plain code that the compiler vectorises; it
 /// must give the same bits at every width: elementwise, or with a fixed number of accumulators. Write the closure with
@@ -19,4 +19,89 @@ pub fn widest<R>(body: impl FnOnce() -> R) -> R {
         }
     }
     body()
+}
+
+/// Entries of the table of [`replace_small_counts`].
+pub const TABLE: usize = 32;
+
+/// Replaces each value that is a whole number from 0 (not -0) to 31 by its entry in the table, eight at a time. Eights with
+/// any other value, and the rest that is no eight, are left to `other`. Does nothing and says so where vectors have no
+/// table look-up.
+#[inline(always)]
+pub fn replace_small_counts(values: &mut [f32], table: &[f32; TABLE], other: impl FnMut(&mut [f32])) -> bool {
+    #[cfg(target_arch = "x86_64")]
+    if std::arch::is_x86_feature_detected!("avx2") {
+        // SAFETY: the processor has AVX2.
+        unsafe { replace_small_counts_avx2(values, table, other) };
+        return true;
+    }
+    let _ = (values, table, other);
+    false
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2")]
+fn replace_small_counts_avx2(values: &mut [f32], table: &[f32; TABLE], mut other: impl FnMut(&mut [f32])) {
+    use std::arch::x86_64::*;
+    // SAFETY: eight entries each.
+    let [low, second, third, high] =
+        std::array::from_fn(|k| unsafe { _mm256_loadu_ps(table[8 * k..8 * k + 8].as_ptr()) });
+    let last = _mm256_set1_epi32(TABLE as i32 - 1);
+    let mut eights = values.chunks_exact_mut(8);
+    for eight in &mut eights {
+        // SAFETY: eight values.
+        let value = unsafe { _mm256_loadu_ps(eight.as_ptr()) };
+        let count = _mm256_cvttps_epi32(value);
+        // By its bits, so that -0 is no count.
+        let whole = _mm256_cmpeq_epi32(_mm256_castps_si256(_mm256_cvtepi32_ps(count)), _mm256_castps_si256(value));
+        let small = _mm256_cmpeq_epi32(_mm256_min_epu32(count, last), count);
+        if _mm256_movemask_epi8(_mm256_and_si256(whole, small)) != -1 {
+            other(eight);
+            continue;
+        }
+        // A look-up takes three bits of the count; two more choose among four of them by their place as signs.
+        let from = |entries| _mm256_permutevar8x32_ps(entries, count);
+        let bit = |shift: __m256i| _mm256_castsi256_ps(shift);
+        let (eighth, sixteenth) = (bit(_mm256_slli_epi32::<28>(count)), bit(_mm256_slli_epi32::<27>(count)));
+        let below = _mm256_blendv_ps(from(low), from(second), eighth);
+        let above = _mm256_blendv_ps(from(third), from(high), eighth);
+        // SAFETY: eight values.
+        unsafe { _mm256_storeu_ps(eight.as_mut_ptr(), _mm256_blendv_ps(below, above, sixteenth)) };
+    }
+    let rest = eights.into_remainder();
+    if !rest.is_empty() {
+        other(rest);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn small_counts_are_looked_up_and_nothing_else() {
+        let table: [f32; TABLE] = std::array::from_fn(|i| 100.0 + i as f32);
+        let odd = [-0.0, 0.5, -1.0, 32.0, f32::NAN, f32::INFINITY, 1e9, 31.5, 4294967296.0];
+        let mut values: Vec<f32> = (0..64).map(|i| (i * 7 % 32) as f32).collect();
+        for (i, &x) in odd.iter().enumerate() {
+            let mut all = values.clone();
+            all[40 + i % 8] = x;
+            let before = all.clone();
+            let mut left = 0;
+            let done = replace_small_counts(&mut all, &table, |eight| left += eight.len());
+            if done {
+                assert_eq!(left, 8);
+                let untouched = |i: usize| (40..48).contains(&i);
+                assert!(
+                    (0..64).all(|i| all[i].to_bits()
+                        == if untouched(i) { before[i] } else { table[before[i] as usize] }.to_bits())
+                );
+            }
+        }
+        values.truncate(13);
+        let mut left = 0;
+        if replace_small_counts(&mut values, &table, |rest| left += rest.len()) {
+            assert_eq!(left, 5);
+        }
+    }
 }

@@ -4,6 +4,7 @@ use super::{Index, Lines, Matrix, Sparse, SparseLines, Storage, Value};
 use crate::bail;
 use crate::error::Result;
 use crate::parallel::Ctx;
+use crate::simd::widest;
 use crate::with_sparse_lines;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -99,8 +100,13 @@ fn check<V: Value, I: Index>(ctx: &Ctx, matrix: &Matrix, lines: SparseLines<V, I
 /// Whether the indices ascend strictly, and their smallest and largest.
 fn survey<I: Index>(indices: &[I], base: i64) -> (bool, i64, i64) {
     let Some(&first) = indices.first() else { return (true, base, base) };
-    // Without a branch in the loop, so that it vectorises.
-    let ascending = indices.iter().zip(&indices[1..]).fold(true, |ok, (a, b)| ok & (a < b));
+    let ascending = widest(
+        #[inline(always)]
+        || {
+            // Without a branch in the loop, so that it vectorises.
+            indices.iter().zip(&indices[1..]).fold(true, |ok, (a, b)| ok & (a < b))
+        },
+    );
     if ascending {
         return (true, first.to_i64(), indices[indices.len() - 1].to_i64());
     }

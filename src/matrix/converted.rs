@@ -75,6 +75,11 @@ impl<I: Index> Lines for ConvertedLines<'_, I> {
         (self.pattern.indices(major)[k].to_i64() - self.pattern.base) as usize
     }
 
+    #[inline(always)]
+    fn for_each_beside<B: Copy>(&self, major: usize, beside: &[B], f: impl FnMut(usize, B)) {
+        self.pattern.beside(major, beside, f);
+    }
+
     fn find(&self, major: usize, minors: Range<usize>) -> Range<usize> {
         self.pattern.locate(major, minors)
     }
@@ -128,6 +133,11 @@ impl Lines for ConvertedDenseLines<'_> {
     #[inline(always)]
     fn minor(&self, _major: usize, k: usize) -> usize {
         k
+    }
+
+    #[inline(always)]
+    fn for_each_beside<B: Copy>(&self, _major: usize, beside: &[B], mut f: impl FnMut(usize, B)) {
+        beside.iter().enumerate().for_each(|(k, &b)| f(k, b));
     }
 
     fn find(&self, _major: usize, minors: Range<usize>) -> Range<usize> {

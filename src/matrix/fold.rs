@@ -18,6 +18,8 @@ use std::ops::Range;
 pub(super) trait Fold: Copy + Send + Sync {
     /// Whether it consists of what [`sum_lines`] adds up, and begins at zero.
     const SUMMED: bool;
+    /// Whether its non-zeros count.
+    const COUNTS: bool = false;
     fn add(&mut self, x: f64);
     fn summed(sums: Summed) -> Self;
 }
@@ -127,7 +129,7 @@ fn gather_all<F: Fold, L: Lines, M: Map>(
     ends: &dyn Ends<F>,
 ) {
     if F::SUMMED && M::IDENTITY && groups.is_all() {
-        return sum_lines(lines, genes, |gene, sums| ends.end(0, gene..gene + 1, &[F::summed(sums)]));
+        return sum_lines(lines, genes, F::COUNTS, |gene, sums| ends.end(0, gene..gene + 1, &[F::summed(sums)]));
     }
     for gene in genes.filter(|&gene| selection.genes[gene]) {
         column.clear();

@@ -1,6 +1,7 @@
 //! The sum of one line.
 
 use super::Value;
+use super::counts::sum_of_counts;
 use crate::simd::widest;
 
 /// 2^52. Added to a smaller whole number it has that number in its low bits, and taken off again it changes nothing; any
@@ -21,6 +22,10 @@ pub fn line_sum<V: Value>(values: &[V]) -> f64 {
 /// The sum, if all values are whole numbers below 2^31, none is negative, and the sum is below 2^52 (so that sums of any
 /// of them, in any order, are exact).
 pub fn count_sum<V: Value>(values: &[V]) -> Option<f64> {
+    // Nearly all counts are small, and four bytes each are quicker than eight.
+    if let Some(sum) = sum_of_counts(values) {
+        return Some(sum as f64);
+    }
     widest(
         #[inline(always)]
         || {

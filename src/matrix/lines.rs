@@ -21,6 +21,9 @@ pub trait Lines: Sync {
     /// The position of the `k`-th stored value of a line.
     fn minor(&self, major: usize, k: usize) -> usize;
 
+    /// Calls `f(position, b)` for the stored values of a line, `b` being what lies beside each.
+    fn for_each_beside<B: Copy>(&self, major: usize, beside: &[B], f: impl FnMut(usize, B));
+
     /// Which stored values of a (sorted) line have positions in `minors`, as a range of `k`.
     fn find(&self, major: usize, minors: Range<usize>) -> Range<usize>;
 
@@ -93,6 +96,14 @@ impl<'a, V, I: Index> SparseLines<'a, V, I> {
         start..end.max(start)
     }
 
+    /// Calls `f(position, b)` for the positions of a line, `b` being what lies beside each.
+    #[inline(always)]
+    pub(super) fn beside<B: Copy>(&self, major: usize, beside: &[B], mut f: impl FnMut(usize, B)) {
+        for (i, &b) in self.indices(major).iter().zip(beside) {
+            f((i.to_i64() - self.base) as usize, b);
+        }
+    }
+
     /// The indices of a line as they are stored: `base` is not yet subtracted.
     #[inline(always)]
     pub fn indices(&self, major: usize) -> &'a [I] {
@@ -122,6 +133,11 @@ impl<V: Value, I: Index> Lines for SparseLines<'_, V, I> {
     #[inline(always)]
     fn minor(&self, major: usize, k: usize) -> usize {
         (self.indices(major)[k].to_i64() - self.base) as usize
+    }
+
+    #[inline(always)]
+    fn for_each_beside<B: Copy>(&self, major: usize, beside: &[B], f: impl FnMut(usize, B)) {
+        self.beside(major, beside, f);
     }
 
     #[inline]
@@ -217,6 +233,11 @@ impl<V: Value> Lines for DenseLines<'_, V> {
     #[inline(always)]
     fn minor(&self, _major: usize, k: usize) -> usize {
         k
+    }
+
+    #[inline(always)]
+    fn for_each_beside<B: Copy>(&self, _major: usize, beside: &[B], mut f: impl FnMut(usize, B)) {
+        beside.iter().enumerate().for_each(|(k, &b)| f(k, b));
     }
 
     #[inline(always)]

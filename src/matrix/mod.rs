@@ -16,6 +16,7 @@ mod build;
 mod canonical;
 pub mod concat;
 mod converted;
+mod counts;
 pub mod dense;
 mod density;
 mod fold;
@@ -36,6 +37,7 @@ mod view;
 
 pub use canonical::Canonical;
 pub use converted::{ConvertedDenseLines, ConvertedLines};
+pub use counts::{Counted, to_counts};
 pub use groups::Groups;
 pub use line_sum::{count_sum, line_sum};
 pub use lines::{DenseLines, Lines, SparseLines};

@@ -19,11 +19,11 @@ const LANES: usize = 8;
 /// Values that each lane takes at a time.
 const STEP: usize = 4;
 
-/// Calls `done(line, its sums)` for each line. The last lines to finish come last, so not all come in order.
+/// Calls `done(line, its sums)` for each line; non-zeros are counted if `counts`, else they are 0. The last lines to finish come last, so not all come in order.
 ///
 /// A lane that finishes its line takes the next one, so lines of any lengths keep all lanes busy. What a line's sums are
 /// does not depend on the lines beside it.
-pub(super) fn sum_lines<L: Lines>(lines: &L, majors: Range<usize>, mut done: impl FnMut(usize, Summed)) {
+pub(super) fn sum_lines<L: Lines>(lines: &L, majors: Range<usize>, counts: bool, mut done: impl FnMut(usize, Summed)) {
     let mut rest = majors;
     let mut lanes: [Lane<L::V>; LANES] = std::array::from_fn(|_| Lane::default());
     let mut sums = [0.0; LANES];
@@ -32,10 +32,11 @@ pub(super) fn sum_lines<L: Lines>(lines: &L, majors: Range<usize>, mut done: imp
         for (lane, (sum, square)) in lanes.iter_mut().zip(sums.iter_mut().zip(&mut squares)) {
             while lane.is_done() {
                 if let Some(line) = lane.line.take() {
-                    done(line, Summed { sum: *sum, squares: *square, nonzeros: lane.nonzeros });
+                    let nonzeros = if counts { count_nonzeros(&lane.values) as f64 } else { 0.0 };
+                    done(line, Summed { sum: *sum, squares: *square, nonzeros });
                 }
                 let Some(line) = rest.next() else { break };
-                *lane = Lane::new(line, lines.values(line));
+                *lane = Lane { line: Some(line), values: lines.values(line), at: 0 };
                 (*sum, *square) = (0.0, 0.0);
             }
         }
@@ -70,21 +71,15 @@ struct Lane<'a, V: Clone> {
     values: Cow<'a, [V]>,
     /// How many of them are added up.
     at: usize,
-    nonzeros: f64,
 }
 
 impl<V: Clone> Default for Lane<'_, V> {
     fn default() -> Self {
-        Self { line: None, values: Cow::Borrowed(&[]), at: 0, nonzeros: 0.0 }
+        Self { line: None, values: Cow::Borrowed(&[]), at: 0 }
     }
 }
 
-impl<'a, V: Value> Lane<'a, V> {
-    fn new(line: usize, values: Cow<'a, [V]>) -> Self {
-        let nonzeros = count_nonzeros(&values) as f64;
-        Self { line: Some(line), values, at: 0, nonzeros }
-    }
-
+impl<V: Value> Lane<'_, V> {
     fn rest(&self) -> &[V] {
         &self.values[self.at..]
     }
@@ -111,7 +106,7 @@ fn add_steps<V: Value>(values: [&[V]; LANES], steps: usize, sums: &mut [f64; LAN
 }
 
 /// How many values are not zero.
-pub(super) fn count_nonzeros<V: Value>(values: &[V]) -> usize {
+fn count_nonzeros<V: Value>(values: &[V]) -> usize {
     widest(
         #[inline(always)]
         || {
@@ -144,7 +139,7 @@ mod tests {
             let indices = vec![0i32; values.len()];
             let lines = SparseLines { n_minor: 1, indptr: &indptr, indices: &indices, base: 0, values: &values };
             let mut got = vec![None; lens.len()];
-            sum_lines(&lines, 0..lens.len(), |line, summed| {
+            sum_lines(&lines, 0..lens.len(), true, |line, summed| {
                 assert!(got[line].replace(summed).is_none());
             });
             for (line, got) in got.into_iter().enumerate() {

@@ -432,6 +432,7 @@ struct Moments([f64; 4]);
 
 impl Fold for Moments {
     const SUMMED: bool = true;
+    const COUNTS: bool = true;
     #[inline(always)]
     fn add(&mut self, x: f64) {
         let more = [x, x * x, f64::from(u8::from(x != 0.0)), 0.0];

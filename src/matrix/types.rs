@@ -11,6 +11,8 @@ pub trait Value:
     fn to_f64(self) -> f64;
     /// The nearest value of this type; for the integer types, cut off at the ends of their range.
     fn from_f64(x: f64) -> Self;
+    /// The value if it is a whole number from 0 (not -0) to 2^20 - 1, else the largest u32.
+    fn count(self) -> u32;
     /// Adds as the reference (scipy's sum_duplicates) does: integers wrap.
     fn wrapping_plus(self, other: Self) -> Self;
     fn wrap_slice(slice: &[Self]) -> ValueSlice<'_>;
@@ -90,6 +92,28 @@ macro_rules! index_types {
 
 index_types!(I32 i32, I64 i64);
 
+/// Adding 2^23 (2^52) to a smaller whole number puts it into the low bits of the sum.
+macro_rules! count_of_float {
+    ($x:expr, $type:ident, $shift:expr) => {{
+        let shifted = $x + $shift;
+        let whole = (shifted - $shift).to_bits() == $x.to_bits();
+        let count = shifted.to_bits().wrapping_sub($type::to_bits($shift));
+        if whole & (count < 1 << 20) { count as u32 } else { u32::MAX }
+    }};
+}
+
+macro_rules! count_of {
+    ($x:expr, f32) => {
+        count_of_float!($x, f32, 8388608.0)
+    };
+    ($x:expr, f64) => {
+        count_of_float!($x, f64, 4503599627370496.0)
+    };
+    ($x:expr, $type:ident) => {
+        u32::try_from($x).ok().filter(|&count| count < 1 << 20).unwrap_or(u32::MAX)
+    };
+}
+
 macro_rules! value_types {
     ($($name:ident $type:ident $plus:expr;)+) => {
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -149,6 +173,8 @@ macro_rules! value_types {
             fn to_f64(self) -> f64 { self as f64 }
             #[inline(always)]
             fn from_f64(x: f64) -> Self { x as $type }
+            #[inline(always)]
+            fn count(self) -> u32 { count_of!(self, $type) }
             #[inline(always)]
             fn wrapping_plus(self, other: Self) -> Self { $plus(self, other) }
             fn wrap_slice(slice: &[Self]) -> ValueSlice<'_> { ValueSlice::$name(slice) }

@@ -3,42 +3,50 @@
 //! What normalisation and log1p have in common: in place or into a copy, whatever the layout, in one pass.
 
 use crate::error::Result;
-use crate::matrix::{Axis, Index, IndexSlice, Matrix, Storage, Value, ValueSlice, ValueSliceMut};
+use crate::matrix::{Axis, Index, IndexSlice, Matrix, Storage, Value, ValueSlice, ValueSliceMut, line_sum};
 use crate::parallel::Ctx;
-use crate::simd::widest;
+use crate::simd::{self, TABLE, widest};
 use crate::stats::log1p::Log1p;
 use crate::{ensure, with_values, with_values_mut};
 use std::ops::{Div, Mul};
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// The types that results of normalisation come in.
 pub trait Real: Value + Log1p + Div<Output = Self> + Mul<Output = Self> {
-    /// The value if it is a whole number below 2^20 and not negative (nor -0), else the largest u32.
-    fn count(self) -> u32;
+    /// Replaces small counts by their entries in the table, `other` the rest.
+    fn replace_small_counts(values: &mut [Self], table: &[Self; TABLE], other: impl FnMut(&mut [Self]));
 }
 
-/// Adding 2^23 (2^52) to a smaller whole number puts it into the low bits of the sum.
-macro_rules! real {
-    ($type:ty, $shift:expr) => {
-        impl Real for $type {
-            #[inline(always)]
-            fn count(self) -> u32 {
-                let shifted = self + $shift;
-                let whole = (shifted - $shift).to_bits() == self.to_bits();
-                let count = shifted.to_bits().wrapping_sub(<$type>::to_bits($shift));
-                if whole & (count < 1 << 20) { count as u32 } else { u32::MAX }
+impl Real for f32 {
+    #[inline(always)]
+    fn replace_small_counts(values: &mut [f32], table: &[f32; TABLE], mut other: impl FnMut(&mut [f32])) {
+        if !simd::replace_small_counts(values, table, &mut other) {
+            other(values);
+        }
+    }
+}
+
+impl Real for f64 {
+    #[inline(always)]
+    fn replace_small_counts(values: &mut [f64], table: &[f64; TABLE], mut other: impl FnMut(&mut [f64])) {
+        for v in values {
+            match table.get(v.count() as usize) {
+                Some(&entry) => *v = entry,
+                None => other(std::slice::from_mut(v)),
             }
         }
-    };
+    }
 }
-real!(f32, 8388608.0);
-real!(f64, 4503599627370496.0);
 
 /// What becomes of a value `v`, in the type of the result.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct Change<'a> {
     /// Divided by the number of its cell (`Obs`) or gene (`Var`).
     pub divide: Option<(Axis, &'a [f64])>,
+    /// Divided by what this makes of the sum of its line (along the major axis), unless that is 0: no pass of its own is
+    /// needed for the sums then.
+    pub divide_by_sum: Option<&'a (dyn Fn(f64) -> f64 + Sync)>,
     /// Then multiplied by this.
     pub times: Option<f64>,
     /// Then log(1 + v).
@@ -49,13 +57,17 @@ pub struct Change<'a> {
 
 /// Changes the values of `structure` in place. Of `structure` only shape, offsets and indices are read (the indices only
 /// to divide by numbers of the minor axis; then the caller has checked that they are in range).
-pub fn change_inplace(ctx: &Ctx, structure: &Matrix, values: ValueSliceMut, change: &Change) -> Result<()> {
+///
+/// Returns what [`Change::divide_by_sum`] gave for each line.
+pub fn change_inplace(ctx: &Ctx, structure: &Matrix, values: ValueSliceMut, change: &Change) -> Result<Vec<f64>> {
     with_values_mut!(values, |values| run(ctx, structure, None, stride(structure), values, change))
 }
 
 /// The changed values of `matrix`, in the order in which it stores them; lines of a dense matrix follow each other
 /// without gaps. `out` has [`Matrix::n_stored`] elements.
-pub fn change_into(ctx: &Ctx, matrix: &Matrix, out: ValueSliceMut, change: &Change) -> Result<()> {
+///
+/// Returns what [`Change::divide_by_sum`] gave for each line.
+pub fn change_into(ctx: &Ctx, matrix: &Matrix, out: ValueSliceMut, change: &Change) -> Result<Vec<f64>> {
     with_values_mut!(out, |out| run(ctx, matrix, Some(matrix.values()), matrix.n_minor(), out, change))
 }
 
@@ -74,7 +86,7 @@ fn run<T: Real>(
     stride: usize,
     values: &mut [T],
     change: &Change,
-) -> Result<()> {
+) -> Result<Vec<f64>> {
     let n_minor = matrix.n_minor();
     if let Some((axis, numbers)) = change.divide {
         ensure!(
@@ -100,6 +112,7 @@ fn run<T: Real>(
     };
     let pieces = pieces(ctx, matrix);
     let out_of_domain = AtomicBool::new(false);
+    let by_sum: Vec<Mutex<Vec<f64>>> = pieces.iter().map(|_| Mutex::default()).collect();
     // All checks are behind us. A stop half way would leave half of the values changed, so this pass, which is as fast
     // as memory, has nobody to ask.
     ctx.poll(0.0)?;
@@ -110,6 +123,7 @@ fn run<T: Real>(
         |(), p, piece| {
             let first = begin(pieces[p].start);
             let mut wrong = false;
+            let mut made = Vec::new();
             for line in pieces[p].clone() {
                 let at = begin(line) - first;
                 let out = &mut piece[at..at + len(line)];
@@ -119,9 +133,15 @@ fn run<T: Real>(
                 if !by_line {
                     divide_each(matrix, line, out, &divisors);
                 }
-                let divisor = if by_line { divisors.get(line).copied() } else { None };
+                let mut divisor = if by_line { divisors.get(line).copied() } else { None };
+                if let Some(of_sum) = change.divide_by_sum {
+                    let number = of_sum(sum(matrix, source, line, out));
+                    divisor = (number != 0.0).then(|| T::from_f64(number));
+                    made.push(number);
+                }
                 wrong |= change_line(out, divisor, change);
             }
+            *by_sum[p].lock().unwrap_or_else(|e| e.into_inner()) = made;
             if wrong {
                 out_of_domain.store(true, Ordering::Relaxed);
             }
@@ -131,7 +151,18 @@ fn run<T: Real>(
     if out_of_domain.into_inner() {
         ctx.warn("log1p: some values are -1 or less, their logarithms are -inf or NaN");
     }
-    Ok(())
+    Ok(by_sum.into_iter().flat_map(|made| made.into_inner().unwrap_or_else(|e| e.into_inner())).collect())
+}
+
+/// The sum of a line as it was: of the source if there is one.
+fn sum<T: Real>(matrix: &Matrix, source: Option<ValueSlice>, line: usize, values: &[T]) -> f64 {
+    match source {
+        Some(source) => with_values!(source, |source| {
+            let begin = source_begin(matrix, line);
+            line_sum(&source[begin..begin + values.len()])
+        }),
+        None => line_sum(values),
+    }
 }
 
 /// Small enough for a quick stop, and for the pieces of a short call to be even.
@@ -173,10 +204,8 @@ fn divide_each<T: Real>(matrix: &Matrix, line: usize, out: &mut [T], divisors: &
     }
 }
 
-/// Results that are looked up: of the counts from 0 to this. A cell has thousands of counts, and most are small.
-const LOOKED_UP: usize = 32;
-/// Counts are looked at in blocks of this many: first, in vectors, whether they are small; then they are looked up.
-const BLOCK: usize = 64;
+/// From the first values of a line it is told whether most of it are small counts.
+const PROBE: usize = 64;
 
 /// Whether the logarithm of one of them does not exist.
 fn change_line<T: Real>(line: &mut [T], divisor: Option<T>, change: &Change) -> bool {
@@ -190,33 +219,23 @@ fn change_line<T: Real>(line: &mut [T], divisor: Option<T>, change: &Change) -> 
 }
 
 /// `change_values` of a line; that of small counts is computed once for each number and looked up. The bits are
-/// the same, as it is elementwise; a logarithm costs about 4 cycles a value, a look-up one.
+/// the same, as it is elementwise; a logarithm costs some 3 cycles a value, a look-up half of one.
 #[inline(always)]
 fn change_counts<T: Real>(line: &mut [T], divisor: Option<T>, change: &Change) -> bool {
-    if line.len() < 4 * LOOKED_UP {
+    let probe = &line[..line.len().min(PROBE)];
+    let others = probe.iter().fold(0, |n, v| n + usize::from(v.count() >= TABLE as u32));
+    if line.len() < 4 * TABLE || others > PROBE / 8 {
         return change_values(line, divisor, change);
     }
-    let mut table: [T; LOOKED_UP] = std::array::from_fn(|count| T::from_f64(count as f64));
+    let mut table: [T; TABLE] = std::array::from_fn(|count| T::from_f64(count as f64));
     change_values(&mut table, divisor, change);
     let mut wrong = false;
-    for block in line.chunks_mut(BLOCK) {
-        let mut counts = [u32::MAX; BLOCK];
-        let mut others = 0;
-        for (count, v) in counts.iter_mut().zip(&*block) {
-            *count = v.count();
-            others += u32::from(*count >= LOOKED_UP as u32);
-        }
-        if others as usize > BLOCK / 8 {
-            wrong |= change_values(block, divisor, change);
-            continue;
-        }
-        for (v, count) in block.iter_mut().zip(counts) {
-            match table.get(count as usize) {
-                Some(&changed) => *v = changed,
-                None => wrong |= change_values(std::slice::from_mut(v), divisor, change),
-            }
-        }
-    }
+    T::replace_small_counts(
+        line,
+        &table,
+        #[inline(always)]
+        |others| wrong |= change_values(others, divisor, change),
+    );
     wrong
 }
 

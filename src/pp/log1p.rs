@@ -15,12 +15,14 @@ pub fn check_base(base: Option<f64>) -> Result<()> {
 
 /// Replaces each stored value by log(1 + it), in the base if there is one.
 pub fn log1p_inplace(ctx: &Ctx, structure: &Matrix, values: ValueSliceMut, base: Option<f64>) -> Result<()> {
-    change_inplace(ctx.part(0.2, 1.0), structure, values, &Change { log1p: true, base, ..Default::default() })
+    change_inplace(ctx.part(0.2, 1.0), structure, values, &Change { log1p: true, base, ..Default::default() })?;
+    Ok(())
 }
 
 /// Writes log(1 + x) of each stored value to `out`.
 pub fn log1p(ctx: &Ctx, matrix: &Matrix, out: ValueSliceMut, base: Option<f64>) -> Result<()> {
     check_base(base)?;
     no_repeats(ctx.part(0.0, 0.2), matrix)?;
-    change_into(ctx.part(0.2, 1.0), matrix, out, &Change { log1p: true, base, ..Default::default() })
+    change_into(ctx.part(0.2, 1.0), matrix, out, &Change { log1p: true, base, ..Default::default() })?;
+    Ok(())
 }

@@ -58,13 +58,15 @@ pub fn apply_inplace(
     method: Method,
     divisors: &(Axis, Vec<f64>),
 ) -> Result<()> {
-    change_inplace(ctx.part(0.5, 1.0), structure, values, &change(method, divisors))
+    change_inplace(ctx.part(0.5, 1.0), structure, values, &change(method, divisors))?;
+    Ok(())
 }
 
 /// Writes the normalised stored values to `out`.
 pub fn normalize(ctx: &Ctx, matrix: &Matrix, out: ValueSliceMut, method: Method) -> Result<()> {
     let divisors = prepare(ctx, matrix, method)?;
-    change_into(ctx.part(0.5, 1.0), matrix, out, &change(method, &divisors))
+    change_into(ctx.part(0.5, 1.0), matrix, out, &change(method, &divisors))?;
+    Ok(())
 }
 
 /// Counts are not negative. NaN passes: like Seurat (na.rm), the sum of logarithms leaves it out.

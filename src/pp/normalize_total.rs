@@ -3,6 +3,9 @@
 //! Arithmetic is scanpy's for sparse matrices: totals are added up in f64 and kept in the type of the result (f32 for
 //! f32 and integer matrices, else f64), as is the size factor, total / target; each value is divided by its cell's.
 //!
+//! Where the target is given and a cell's values lie together, a cell is added up, divided and its logarithms are taken
+//! while it is in the cache: one pass. In place that is the memory's limit.
+//!
 //! A cell with total 0 has factor 0 and stays as it is. The median is over the cells with a positive total, as in
 //! scanpy 1.12 (and in 1.11 for dense matrices; its sparse path took all cells). NaN stays within its cell.
 
@@ -41,17 +44,11 @@ impl SizeFactors {
 
 /// The size factors of a matrix whose result will be f32 (`single`) or f64.
 pub fn size_factors(ctx: &Ctx, matrix: &Matrix, single: bool, options: &Options) -> Result<SizeFactors> {
-    if let Some(target) = options.target_sum {
-        ensure!(
-            target.is_finite() && target > 0.0,
-            InvalidArgument,
-            "target_sum: is {target}, must be a positive number"
-        );
-    }
+    options.target_sum.map_or(Ok(()), check_target)?;
     if let Some(part) = options.exclude_above {
         ensure!((0.0..=1.0).contains(&part), InvalidArgument, "max_fraction: is {part}, must be from 0 to 1");
     }
-    let kept = |x: f64| if single { x as f32 as f64 } else { x };
+    let kept = |x: f64| kept(x, single);
     let round = |totals: Vec<f64>| totals.into_iter().map(kept).collect::<Vec<_>>();
     let steps = if options.exclude_above.is_some() { 3 } else { 1 };
     let mut totals = round(ctx.step(0, steps, || cell_totals(ctx, matrix))?);
@@ -67,16 +64,32 @@ pub fn size_factors(ctx: &Ctx, matrix: &Matrix, single: bool, options: &Options)
             })?);
     }
     let target_sum = kept(options.target_sum.unwrap_or_else(|| kept(median_of_positive(&totals, single))));
-    let mut factors = totals;
-    for total in &mut factors {
-        // Also where no cell has counts, so that there is no target.
-        *total = if *total == 0.0 { 0.0 } else { kept(*total / target_sum) };
-    }
-    // Division in f64 and rounding to f32 is division in f32: f64 has more than twice the digits.
+    let factors: Vec<f64> = totals.into_iter().map(|total| factor(total, target_sum, single)).collect();
+    warn_of_zeros(ctx, &factors);
+    Ok(SizeFactors { factors, target_sum, highly_expressed })
+}
+
+fn check_target(target: f64) -> Result<()> {
+    ensure!(target.is_finite() && target > 0.0, InvalidArgument, "target_sum: is {target}, must be a positive number");
+    Ok(())
+}
+
+/// In the precision of the result.
+fn kept(x: f64, single: bool) -> f64 {
+    if single { x as f32 as f64 } else { x }
+}
+
+/// Of a total that is kept in its precision already. Division in f64 and rounding to f32 is division in f32: f64 has more
+/// than twice the digits.
+fn factor(total: f64, target_sum: f64, single: bool) -> f64 {
+    // Also where no cell has counts, so that there is no target.
+    if total == 0.0 { 0.0 } else { kept(total / target_sum, single) }
+}
+
+fn warn_of_zeros(ctx: &Ctx, factors: &[f64]) {
     if factors.iter().any(|factor| factor.partial_cmp(&0.0) != Some(std::cmp::Ordering::Greater)) {
         ctx.warn("Some cells have zero counts");
     }
-    Ok(SizeFactors { factors, target_sum, highly_expressed })
 }
 
 /// The total of each cell.
@@ -203,26 +216,24 @@ pub struct Then {
     pub base: Option<f64>,
 }
 
-/// Checks all that can be wrong and gives the factors: what comes before the first write.
-pub fn prepare(ctx: &Ctx, matrix: &Matrix, single: bool, options: &Options, then: Then) -> Result<SizeFactors> {
-    check_base(then.base)?;
-    if then.log1p {
-        no_repeats(ctx.part(0.0, 0.1), matrix)?;
-    }
-    size_factors(ctx.part(0.1, 0.5), matrix, single, options)
+/// The size factors alone, after the checks that [`normalize_total`] makes.
+pub fn factors_alone(ctx: &Ctx, matrix: &Matrix, single: bool, options: &Options, then: Then) -> Result<SizeFactors> {
+    check(ctx.part(0.0, 0.1), matrix, then)?;
+    size_factors(ctx.part(0.1, 1.0), matrix, single, options)
 }
 
-/// Divides each cell's values by its factor, in place; `structure` as in [`change_inplace`], checked by [`prepare`].
-pub fn apply_inplace(
+/// Divides each cell's values by its factor, in place; `structure` as in [`change_inplace`]. All that can be wrong is
+/// found before `values` is asked for what is to be written to.
+pub fn normalize_total_inplace<'v>(
     ctx: &Ctx,
     structure: &Matrix,
-    values: ValueSliceMut,
-    factors: &SizeFactors,
+    single: bool,
+    options: &Options,
     then: Then,
-) -> Result<()> {
-    let divisors = factors.divisors();
-    let change = Change { divide: Some((Axis::Obs, &divisors)), times: None, log1p: then.log1p, base: then.base };
-    change_inplace(ctx.part(0.5, 1.0), structure, values, &change)
+    values: impl FnOnce() -> Result<ValueSliceMut<'v>>,
+) -> Result<SizeFactors> {
+    check(ctx.part(0.0, 0.1), structure, then)?;
+    apply(ctx, structure, single, options, then, |ctx, change| change_inplace(ctx, structure, values()?, change))
 }
 
 /// Writes each stored value divided by its cell's factor to `out`.
@@ -233,9 +244,36 @@ pub fn normalize_total(
     options: &Options,
     then: Then,
 ) -> Result<SizeFactors> {
-    let factors = prepare(ctx, matrix, matches!(out, ValueSliceMut::F32(_)), options, then)?;
+    check(ctx.part(0.0, 0.1), matrix, then)?;
+    let single = matches!(out, ValueSliceMut::F32(_));
+    apply(ctx, matrix, single, options, then, |ctx, change| change_into(ctx, matrix, out, change))
+}
+
+fn check(ctx: &Ctx, matrix: &Matrix, then: Then) -> Result<()> {
+    check_base(then.base)?;
+    if then.log1p { no_repeats(ctx, matrix) } else { Ok(()) }
+}
+
+/// In one pass where the target is known and a cell's values lie together; else the factors come first.
+fn apply(
+    ctx: &Ctx,
+    matrix: &Matrix,
+    single: bool,
+    options: &Options,
+    then: Then,
+    run: impl FnOnce(&Ctx, &Change) -> Result<Vec<f64>>,
+) -> Result<SizeFactors> {
+    let change = Change { log1p: then.log1p, base: then.base, ..Default::default() };
+    if let (Axis::Obs, Some(target), None) = (matrix.major(), options.target_sum, options.exclude_above) {
+        check_target(target)?;
+        let target_sum = kept(target, single);
+        let of_sum = |total: f64| factor(kept(total, single), target_sum, single);
+        let factors = run(ctx.part(0.1, 1.0), &Change { divide_by_sum: Some(&of_sum), ..change })?;
+        warn_of_zeros(ctx, &factors);
+        return Ok(SizeFactors { factors, target_sum, highly_expressed: vec![false; matrix.n_vars()] });
+    }
+    let factors = size_factors(ctx.part(0.1, 0.5), matrix, single, options)?;
     let divisors = factors.divisors();
-    let change = Change { divide: Some((Axis::Obs, &divisors)), times: None, log1p: then.log1p, base: then.base };
-    change_into(ctx.part(0.5, 1.0), matrix, out, &change)?;
+    run(ctx.part(0.5, 1.0), &Change { divide: Some((Axis::Obs, &divisors)), ..change })?;
     Ok(factors)
 }

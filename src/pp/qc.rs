@@ -8,11 +8,10 @@
 use crate::ensure;
 use crate::error::Result;
 use crate::matrix::transpose::for_each_block;
-use crate::matrix::{Axis, Groups, Lines, Matrix, Value, count_sum, reduce};
+use crate::matrix::{Axis, Counted, Groups, Lines, Matrix, Value, line_sum, reduce, to_counts};
 use crate::parallel::{Ctx, balanced_ranges};
 use crate::with_lines;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 /// What is asked of cells, beside their totals.
 #[derive(Clone, Copy, Debug, Default)]
@@ -136,6 +135,14 @@ struct Plan<'a> {
 }
 
 impl<'a> Plan<'a> {
+    /// A count of a cell, to the subsets that its gene is in.
+    #[cold]
+    fn add_to_subsets(&self, gene: usize, count: f64, row: &mut [f64]) {
+        for (sum, (_, mask)) in row[self.first_subset..].iter_mut().zip(&self.subsets) {
+            *sum += if mask[gene] { count } else { 0.0 };
+        }
+    }
+
     fn new(wanted: &Wanted<'a>) -> Self {
         let mut tops: Vec<_> = wanted.percent_top.iter().enumerate().map(|(i, &n)| (n, 2 + i)).collect();
         tops.sort_unstable();
@@ -149,8 +156,8 @@ impl<'a> Plan<'a> {
 /// Sums of genes over the cells that some thread has seen. They are exact as long as all is counts.
 #[derive(Default)]
 struct GeneSums {
-    /// Accumulators that no thread uses just now: total and number of non-zeros of each gene.
-    idle: Vec<Vec<[f64; 2]>>,
+    /// Sums that no thread uses just now.
+    idle: Vec<GeneTally>,
     /// Some value was no count.
     spoilt: bool,
 }
@@ -158,12 +165,67 @@ struct GeneSums {
 impl GeneSums {
     /// Numbers of non-zeros and totals, if no sum can have been rounded.
     fn exact(self, n_vars: usize) -> Option<(Vec<f64>, Vec<f64>)> {
-        let mut sums = vec![[0.0; 2]; n_vars];
-        for part in &self.idle {
-            sums.iter_mut().zip(part).for_each(|(sum, x)| *sum = [sum[0] + x[0], sum[1] + x[1]]);
+        let mut sums = vec![[0; 2]; n_vars];
+        for tally in self.idle {
+            sums.iter_mut().zip(tally.finish()).for_each(|(sum, [total, n])| *sum = [sum[0] + total, sum[1] + n]);
         }
-        let fine = !self.spoilt && sums.iter().all(|sum| sum[0] < 4503599627370496.0);
-        fine.then(|| (sums.iter().map(|sum| sum[1]).collect(), sums.iter().map(|sum| sum[0]).collect()))
+        let fine = !self.spoilt && sums.iter().all(|sum| sum[0] < 1 << 52);
+        fine.then(|| sums.iter().map(|&[total, n]| (n as f64, total as f64)).unzip())
+    }
+}
+
+/// Totals and numbers of non-zeros of genes, each in one word, since adding to 20,000 places costs as many cache lines as
+/// these fill: the total in the low 40 bits, the number in the next 23, and on top whether the gene is in a subset.
+struct GeneTally {
+    packed: Vec<u64>,
+    /// Cells in it.
+    cells: u32,
+    /// What did not fit it any more: totals and numbers; empty until then.
+    wide: Vec<[u64; 2]>,
+}
+
+impl GeneTally {
+    const TOTAL: u64 = (1 << 40) - 1;
+    const ONE: u64 = 1 << 40;
+    const MARK: u64 = 1 << 63;
+    /// So many counts below 2^20 have a sum below 2^40.
+    const CELLS: u32 = 1 << 20;
+
+    fn new(plan: &Plan, n_vars: usize) -> Self {
+        let mut packed = vec![0; n_vars];
+        plan.subsets.iter().flat_map(|(genes, _)| genes).for_each(|&gene| packed[gene] = Self::MARK);
+        Self { packed, cells: 0, wide: Vec::new() }
+    }
+
+    /// Makes room for another cell.
+    fn next_cell(&mut self) {
+        if self.cells == Self::CELLS {
+            self.widen();
+        }
+        self.cells += 1;
+    }
+
+    /// Adds a count; returns whether the gene is in a subset.
+    #[inline(always)]
+    fn add(&mut self, gene: usize, count: u32) -> bool {
+        let sum = &mut self.packed[gene];
+        *sum += u64::from(count) + if count > 0 { Self::ONE } else { 0 };
+        *sum >= Self::MARK
+    }
+
+    fn widen(&mut self) {
+        self.wide.resize(self.packed.len(), [0; 2]);
+        for (wide, packed) in self.wide.iter_mut().zip(&mut self.packed) {
+            let number = (*packed & !Self::MARK) / Self::ONE;
+            *wide = [wide[0] + (*packed & Self::TOTAL), wide[1] + number];
+            *packed &= Self::MARK;
+        }
+        self.cells = 0;
+    }
+
+    fn finish(mut self) -> Vec<[u64; 2]> {
+        self.widen();
+        self.wide
     }
 }
 
@@ -179,122 +241,133 @@ fn cell_rows<L: Lines>(
     let pieces = (block.n_stored() >> 19).clamp(ctx.threads() * 8, 1 << 16);
     let pieces = balanced_ranges(block.n_major(), pieces, |cell| block.stored_before(cell));
     let lock = || genes.lock().unwrap_or_else(|e| e.into_inner());
-    let with_genes = lock().is_some();
-    let spoilt = AtomicBool::new(!with_genes);
+    let wanted = lock().is_some();
     ctx.run_split(rows, pieces.iter().map(|piece| piece.len() * plan.width), Scratch::default, |scratch, p, rows| {
-        let mut sums = match lock().as_mut() {
-            Some(genes) => genes.idle.pop().unwrap_or_else(|| vec![[0.0; 2]; block.n_vars()]),
-            None => Vec::new(),
-        };
+        let idle = lock().as_mut().and_then(|genes| genes.idle.pop());
+        let mut tally = idle.unwrap_or_else(|| GeneTally::new(plan, block.n_vars()));
+        let mut counts = true;
         for (row, cell) in rows.chunks_exact_mut(plan.width).zip(pieces[p].clone()) {
-            let counts = cell_row(&lines, cell, plan, row, scratch);
-            if counts && !spoilt.load(Ordering::Relaxed) {
-                lines.for_each(cell, |gene, v| {
-                    let v = v.to_f64();
-                    let sum = &mut sums[gene];
-                    *sum = [sum[0] + v, sum[1] + f64::from(u8::from(v != 0.0))];
-                });
-            } else {
-                spoilt.store(true, Ordering::Relaxed);
-            }
+            counts &= cell_row(&lines, cell, plan, row, scratch, &mut tally);
         }
-        if let Some(genes) = lock().as_mut() {
-            genes.idle.push(sums);
+        if let Some(genes) = lock().as_mut().filter(|_| wanted) {
+            genes.idle.push(tally);
+            genes.spoilt |= !counts;
         }
         Ok(())
-    })?;
-    if let Some(genes) = lock().as_mut() {
-        genes.spoilt |= spoilt.into_inner();
-    }
-    Ok(())
+    })
 }
 
-/// Fills the row of a cell, and says whether its values are counts.
-fn cell_row<L: Lines>(lines: &L, cell: usize, plan: &Plan, row: &mut [f64], scratch: &mut Scratch) -> bool {
+/// Fills the row of a cell, and adds it to the genes' sums if its values are counts. Returns whether they are.
+fn cell_row<L: Lines>(
+    lines: &L,
+    cell: usize,
+    plan: &Plan,
+    row: &mut [f64],
+    scratch: &mut Scratch,
+    tally: &mut GeneTally,
+) -> bool {
     let values = lines.values(cell);
-    let counts = count_sum(&values);
-    let total = counts.unwrap_or_else(|| values.iter().fold(0.0, |sum, v| sum + v.to_f64()));
+    let Some(counted) = to_counts(&values, &mut scratch.counts) else {
+        value_row(lines, cell, plan, row, scratch);
+        return false;
+    };
+    let total = counted.sum as f64;
+    (row[0], row[1]) = (counted.nonzeros as f64, total);
+    tally.next_cell();
+    lines.for_each_beside(cell, &scratch.counts, |gene, count| {
+        if tally.add(gene, count) {
+            plan.add_to_subsets(gene, f64::from(count), row);
+        }
+    });
+    if !plan.tops.is_empty() {
+        scratch.top_counts(counted, &plan.tops, row);
+    }
+    true
+}
+
+/// The row of a cell whose values are not all counts below 2^20.
+fn value_row<L: Lines>(lines: &L, cell: usize, plan: &Plan, row: &mut [f64], scratch: &mut Scratch) {
+    let values = lines.values(cell);
+    let total = line_sum(&values);
     row[0] = values.iter().filter(|v| v.to_f64() != 0.0).count() as f64;
     row[1] = total;
-    for (i, (genes, mask)) in plan.subsets.iter().enumerate() {
+    for (i, (_, mask)) in plan.subsets.iter().enumerate() {
         let mut sum = 0.0;
-        if L::DENSE {
-            genes.iter().for_each(|&gene| sum += values[gene].to_f64());
-        } else if genes.len() * 32 < values.len() {
-            // Few genes: each is looked for.
-            genes.iter().for_each(|&gene| lines.for_each_in(cell, gene..gene + 1, |_, v| sum += v.to_f64()));
-        } else {
-            lines.for_each(cell, |gene, v| sum += if mask[gene] { v.to_f64() } else { 0.0 });
-        }
+        lines.for_each(cell, |gene, v| sum += if mask[gene] { v.to_f64() } else { 0.0 });
         row[plan.first_subset + i] = sum;
     }
     if !plan.tops.is_empty() {
         if total.is_nan() {
             plan.tops.iter().for_each(|&(_, place)| row[place] = f64::NAN);
-        } else if counts.is_some() {
-            scratch.top_counts(&values, &plan.tops, total, row);
         } else {
             scratch.top_values(&values, lines.n_minor(), &plan.tops, total, row);
         }
     }
-    counts.is_some()
 }
 
 /// Counts below this are counted, those from it on are sorted.
-const SMALL: usize = 1024;
+const SMALL: usize = 256;
 /// Most counts are 1, and adding to one place again and again waits for the addition before: so neighbours count in
-/// places of their own.
-const PLACES: usize = 4;
+/// tables of their own.
+const TABLES: usize = 4;
 
 struct Scratch {
-    /// How often each small count occurs, the sum over its places; all zero between cells.
-    times: Vec<[u32; PLACES]>,
+    /// The values of a cell.
+    counts: Vec<u32>,
+    /// How often each small count occurs, the sum over the tables; all zero between cells.
+    times: [[u32; SMALL]; TABLES],
     large: Vec<f64>,
     negative: Vec<f64>,
 }
 
 impl Default for Scratch {
     fn default() -> Self {
-        Self { times: vec![[0; PLACES]; SMALL], large: Vec::new(), negative: Vec::new() }
+        Self { counts: Vec::new(), times: [[0; SMALL]; TABLES], large: Vec::new(), negative: Vec::new() }
     }
 }
 
 impl Scratch {
-    /// Percentages of the total in the highest values, all of which are counts.
-    fn top_counts<V: Value>(&mut self, values: &[V], tops: &[(usize, usize)], total: f64, row: &mut [f64]) {
-        self.large.clear();
-        let mut highest = 0;
-        for (k, v) in values.iter().enumerate() {
-            let v = v.to_f64();
-            if v < SMALL as f64 {
-                let v = v as i32 as usize;
-                self.times[v & (SMALL - 1)][k % PLACES] += 1;
-                highest = highest.max(v);
-            } else {
-                self.large.push(v);
+    /// Percentages of the total in the highest of the counts.
+    fn top_counts(&mut self, counted: Counted, tops: &[(usize, usize)], row: &mut [f64]) {
+        let Self { counts, times, large, .. } = self;
+        let highest = (counted.highest as usize).min(SMALL - 1);
+        // The last place of the tables takes what is not small.
+        let last = SMALL as u32 - 1;
+        let mut fours = counts.chunks_exact(TABLES);
+        for four in &mut fours {
+            for (table, &count) in times.iter_mut().zip(four) {
+                table[count.min(last) as usize] += 1;
             }
         }
-        self.large.sort_unstable_by(|a, b| b.total_cmp(a));
+        fours.remainder().iter().for_each(|&count| times[0][count.min(last) as usize] += 1);
+        large.clear();
+        if counted.highest >= last {
+            large.extend(counts.iter().filter(|&&count| count >= last).map(|&count| f64::from(count)));
+            large.sort_unstable_by(|a, b| b.total_cmp(a));
+        }
+        let total = counted.sum as f64;
         let mut tops = tops.iter();
         let mut next = tops.next();
         // Sums of counts are exact: so many at once, or one by one, is all the same.
         let (mut taken, mut sum) = (0, 0.0);
-        let large = self.large.iter().map(|&v| (v, 1));
-        let times = |places: &[u32; PLACES]| places.iter().sum::<u32>() as usize;
-        let small = self.times[..=highest].iter().enumerate().rev().map(|(v, places)| (v as f64, times(places)));
-        for (v, times) in large.chain(small) {
+        let times_of = |count: usize| times.iter().map(|table| table[count]).sum::<u32>() as usize;
+        let small = (0..=highest.min(SMALL - 2)).rev().map(|count| (count as f64, times_of(count)));
+        for (v, times) in large.iter().map(|&v| (v, 1)).chain(small) {
             while let Some(&(n, place)) = next.filter(|&&(n, _)| n <= taken + times) {
                 row[place] = (sum + v * (n - taken) as f64) / total * 100.0;
                 next = tops.next();
             }
             taken += times;
             sum += v * times as f64;
+            if next.is_none() {
+                break;
+            }
         }
         while let Some(&(_, place)) = next {
             row[place] = sum / total * 100.0;
             next = tops.next();
         }
-        self.times[..=highest].fill([0; PLACES]);
+        times.iter_mut().for_each(|table| table[..=highest].fill(0));
     }
 
     /// Percentages of the total in the highest of `n` values, those that are not stored being zero. Summed from the

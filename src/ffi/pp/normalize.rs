@@ -140,7 +140,7 @@ unsafe fn into(
         let matrix = view(matrix, "matrix")?;
         beside.check(&matrix)?;
         let found = if values.is_null() {
-            normalize_total::prepare(ctx, &matrix, values_type == SCN_F32, &options, then)?
+            normalize_total::factors_alone(ctx, &matrix, values_type == SCN_F32, &options, then)?
         } else {
             let out = required_values(values, values_type, values_len, matrix.n_stored(), "values")?;
             normalize_total::normalize_total(ctx, &matrix, out, &options, then)?
@@ -162,8 +162,8 @@ unsafe fn inplace(
         let structure = view(matrix, "matrix")?;
         beside.check(&structure)?;
         let single = matches!(values_mut(matrix, "matrix")?, ValueSliceMut::F32(_));
-        let found = normalize_total::prepare(ctx, &structure, single, &options, then)?;
-        normalize_total::apply_inplace(ctx, &structure, values_mut(matrix, "matrix")?, &found, then)?;
+        let values = || values_mut(matrix, "matrix");
+        let found = normalize_total::normalize_total_inplace(ctx, &structure, single, &options, then, values)?;
         beside.write(&structure, &found)
     }
 }
