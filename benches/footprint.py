@@ -1,0 +1,94 @@
+"""What a package weighs: how long its import takes, and how much it installs."""
+
+from __future__ import annotations
+
+import importlib.metadata as metadata
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+#: Distribution -> what is imported.
+PEERS = {
+    "scanpy": "scanpy",
+    "brisc": "brisc",
+    "crest-sc": "crest",
+    "illico": "illico",
+    "pdex": "pdex",
+    "numba-mwu": "numba_mwu",
+    "scranpy": "scranpy",
+    "biosparse": "biosparse",
+    "scanpy-kernels": "scanpy_kernels",
+    "fast-array-utils": "fast_array_utils",
+}
+
+
+def measure(folder: Path, wheel: Path | None, peers: str) -> list[dict[str, Any]]:
+    """A row for scnative and for each peer: seconds of the import alone, MB of the package and with all that it requires."""
+    rows = []
+    if wheel and wheel.exists():
+        python, site = installed(folder / "footprint", wheel)
+        rows.append({"tool": "scnative", "import": importing(python, "scnative", 15), "own": own_size(site / "scnative"), "requires": "numpy"})
+        rows[0]["whole"] = rows[0]["own"] + own_size(site / "numpy") + own_size(site / "numpy.libs")
+    for name, module in PEERS.items():
+        if peers and not any(name.startswith(peer) for peer in peers.split(",")):
+            continue
+        try:
+            needed = closure(name)
+            row = {"own": distribution_size(name), "whole": sum(map(distribution_size, needed)), "requires": f"{len(needed) - 1} packages"}
+            rows.append({"tool": name, "import": importing(sys.executable, module, 3), **row})
+        except (metadata.PackageNotFoundError, subprocess.CalledProcessError) as error:
+            rows.append({"tool": name, "error": str(error)[:200]})
+    return rows
+
+
+def installed(folder: Path, wheel: Path) -> tuple[str, Path]:
+    """A fresh environment with the wheel and what it requires."""
+    subprocess.run([sys.executable, "-m", "venv", "--clear", str(folder)], check=True)
+    python = folder / "bin" / "python"
+    subprocess.run([str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", str(wheel.resolve())], check=True)
+    return str(python), next(folder.glob("lib/python3*/site-packages"))
+
+
+def importing(python: str, module: str, times: int) -> float:
+    """Seconds of the import alone, without those of starting Python: the least of some, the first left out."""
+
+    def least(code: str) -> float:
+        seconds = []
+        for _ in range(times + 1):
+            began = time.perf_counter()
+            subprocess.run([python, "-c", code], check=True, capture_output=True, cwd="/")
+            seconds.append(time.perf_counter() - began)
+        return min(seconds[1:])
+
+    return max(0.0, least(f"import {module}") - least("pass"))
+
+
+def own_size(folder: Path) -> int:
+    """Bytes of what is installed, without what Python compiles on the way."""
+    return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file() and file.suffix != ".pyc")
+
+
+def distribution_size(name: str) -> int:
+    files = metadata.files(name) or []
+    return sum(Path(file.locate()).stat().st_size for file in files if file.suffix != ".pyc" and Path(file.locate()).is_file())
+
+
+def closure(name: str) -> set[str]:
+    """The distribution and all that it requires, by the names that are installed here."""
+    found, left = set(), [name]
+    while left:
+        one = re.sub(r"[-_.]+", "-", left.pop()).lower()
+        if one in found:
+            continue
+        try:
+            requires = metadata.requires(one) or []
+        except metadata.PackageNotFoundError:
+            if one == name:
+                raise
+            continue
+        found.add(one)
+        left += [re.split(r"[\s;<>=!~\[(]", line, maxsplit=1)[0] for line in requires if "extra ==" not in line]
+    return found
