@@ -8,12 +8,13 @@ from typing import Any
 #: (answer, reference) -> (whether it is right, how it compares in words)
 Agreement = Callable[[dict[str, Any], dict[str, Any]], tuple[bool, str]]
 
-#: p-values below it, and other numbers this near to zero, may differ by as much: peers that compute 1 - F(z) have no smaller ones.
-FLOOR = 1e-12
+#: p-values may differ by this much whatever they are: peers that compute 1 - F(z) know no smaller ones.
+P_FLOOR = 1e-9
 
 
 def close(**tolerances: float) -> Agreement:
-    """Every array that both have, within a relative tolerance."""
+    """Every array that both have, within a relative tolerance: p-values below `P_FLOOR` relative to that, values of a matrix (x) that are nearer to
+    zero than most relative to most."""
 
     def compare(answer: dict[str, Any], reference: dict[str, Any]) -> tuple[bool, str]:
         import numpy as np
@@ -29,8 +30,9 @@ def close(**tolerances: float) -> Agreement:
             both = np.isfinite(a) & np.isfinite(b)
             whole = not (answer.get("partial") or reference.get("partial"))
             unlike = int((np.isfinite(a) != np.isfinite(b)).sum()) if whole else 0
-            scale = np.maximum(np.abs(b[both]), FLOOR / max(tolerance, FLOOR))
-            off = float(np.max(np.abs(a[both] - b[both]) / scale, initial=0))
+            least = {"p": P_FLOOR, "x": np.sqrt(np.mean(b[both] ** 2)) if both.any() else 0}.get(name, 0)
+            off = np.abs(a[both] - b[both])
+            off = float(np.max(off[off > 0] / np.maximum(np.abs(b[both][off > 0]), max(least, 1e-300)), initial=0))
             right = right and off <= tolerance and both.any() and unlike <= 0.001 * a.size
             words.append(f"{name} {off:.0e}" if off else f"{name} the same")
             if unlike:

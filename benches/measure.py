@@ -31,8 +31,7 @@ def main(request_file: str) -> None:
             except BaseException as error:  # some peers panic with what is no Exception
                 if isinstance(error, KeyboardInterrupt):
                     raise
-                said = "".join(traceback.format_exception_only(error)).strip()
-                say(operation=name, error=said[:300])
+                say(operation=name, error=f"{type(error).__name__}: {error}"[:300])
                 traceback.print_exc()
 
 

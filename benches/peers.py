@@ -478,13 +478,16 @@ def biosparse_test(op: str, w: Any, threads: int) -> Call:
     x = biosparse(w.logged[:, genes] if part > 1 else w.logged)
     others = list(range(1, w.shape.n_groups))
     test = ttest.welch_ttest if op == "ttest_reference" else mwu.mwu_test
-    names = ("score", "p") if op == "ttest_reference" else ("u", "p")
 
     def answer(r: Any) -> dict[str, Any]:
-        made = {name: by_genes_and_groups(w, others, genes, np.asarray(r[i]).T) for i, name in enumerate(names)}
-        return {**made, "partial": part > 1}
+        statistic, p = (by_genes_and_groups(w, others, genes, np.asarray(part).T) for part in r[:2])
+        if op == "ttest_reference":
+            return {"score": statistic, "p": p}
+        # Its U is that of the controls, and its p-values are with continuity.
+        sizes = np.bincount(groups, minlength=w.shape.n_groups)
+        return {"u": (sizes * sizes[0])[:, None] - statistic, "partial": part > 1}
 
-    note = VAR_MAJOR if part == 1 else f"{VAR_MAJOR}; every tenth gene, x10"
+    note = VAR_MAJOR + ("" if op == "ttest_reference" else "; with continuity") + ("; every tenth gene, x10" if part > 1 else "")
     return Call(lambda _: test(x, groups, len(others)), answer=answer, note=note, times=part)
 
 
@@ -629,7 +632,9 @@ def scranpy_qc(op: str, w: Any, threads: int) -> Call:
 
 @tool("scranpy sum", "aggregate_w1", "aggregate_w2")
 def scranpy_sum(op: str, w: Any, threads: int) -> Call:
+    import numpy as np
     import scranpy
 
     x, groups = w.counts.T, w.groups.tolist()
-    return Call(lambda _: scranpy.aggregate_across_cells(x, {"group": groups}, num_threads=threads), note="sum and count", less=True)
+    run = lambda _: scranpy.aggregate_across_cells(x, {"group": groups}, num_threads=threads)  # noqa: E731
+    return Call(run, answer=lambda r: {"sum": np.asarray(r["sum"]).T}, note="sum and count", less=True)
