@@ -26,7 +26,12 @@ fn main() {
     let update = best(threads, &mut a, |piece, _| piece.iter_mut().for_each(|a| *a *= 1.0001));
 
     let bytes = (4 * N) as f64;
-    println!("{{\"read\": {:.3e}, \"triad\": {:.3e}, \"update\": {:.3e}}}", bytes / read, 3.0 * bytes / triad, 2.0 * bytes / update);
+    println!(
+        "{{\"read\": {:.3e}, \"triad\": {:.3e}, \"update\": {:.3e}}}",
+        bytes / read,
+        3.0 * bytes / triad,
+        2.0 * bytes / update
+    );
 }
 
 /// The least time in which the threads go through the array, a piece each.

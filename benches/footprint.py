@@ -10,6 +10,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+from operations import chosen
+
 #: Distribution -> what is imported.
 PEERS = {
     "scanpy": "scanpy",
@@ -33,7 +35,7 @@ def measure(folder: Path, wheel: Path | None, peers: str) -> list[dict[str, Any]
         rows.append({"tool": "scnative", "import": importing(python, "scnative", 15), "own": own_size(site / "scnative"), "requires": "numpy"})
         rows[0]["whole"] = rows[0]["own"] + own_size(site / "numpy") + own_size(site / "numpy.libs")
     for name, module in PEERS.items():
-        if peers and not any(name.startswith(peer) for peer in peers.split(",")):
+        if not chosen(name, peers):
             continue
         try:
             needed = closure(name)

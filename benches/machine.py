@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+import re
 import shutil
 import subprocess
 from importlib import metadata
@@ -32,7 +33,7 @@ def machine() -> dict[str, Any]:
 def versions() -> dict[str, str]:
     """Of the peers that requirements.txt names; what could not be installed is said."""
     names = (HERE / "requirements.txt").read_text().splitlines()
-    wanted = [line.partition("==")[0].strip() for line in names if line.strip() and not line.startswith("#")]
+    wanted = [re.split(r"[=; ]", line)[0] for line in names if line.strip() and not line.startswith("#")]
     found = {}
     for name in dict.fromkeys(wanted):
         try:

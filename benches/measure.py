@@ -50,7 +50,8 @@ def measure(name: str, request: dict[str, Any]) -> dict[str, Any]:
     if call.answer and request["answer"]:
         import numpy as np
 
-        np.savez(request["answer"].format(operation=name), **{k: np.asarray(v) for k, v in call.answer(result).items()})
+        parts = {part: np.asarray(values) for part, values in call.answer(result).items()}
+        np.savez(request["answer"].format(operation=name), **{part: x.astype("f8") if x.dtype == object else x for part, x in parts.items()})
     traffic = op.traffic(w)
     return {
         **row,

@@ -11,12 +11,10 @@ import argparse
 import datetime
 import json
 import os
-import re
 import shutil
 import signal
 import subprocess
 import sys
-from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +28,7 @@ import peers  # noqa: E402, F401
 import render  # noqa: E402
 import seurat  # noqa: E402, F401
 from machine import bandwidth, machine, versions  # noqa: E402
-from operations import OPERATIONS, Operation  # noqa: E402
+from operations import OPERATIONS, Operation, chosen  # noqa: E402
 from workloads import SHAPES, workload  # noqa: E402
 
 OURS = "scnative"
@@ -71,12 +69,12 @@ class Run:
         self.results["threads"] = self.threads
         self.results["bandwidth"] = bandwidth(self.folder, self.threads)
         for name in SHAPES:
-            if name != "tiny" and (chosen(name, self.asked.data) or any(op.workload == name for op in ops)):
+            if name != "tiny" and chosen(name, self.asked.data):
                 print(f"data {name}", flush=True)
                 workload(name, self.folder / "data")
 
         for i, op in enumerate(ops, 1):
-            if chosen(op.workload, self.asked.data) and op.workload != "small" or op.language == "r":
+            if chosen(op.workload, self.asked.data):
                 print(f"[{i}/{len(ops)}] {op.title}", flush=True)
                 self.beside_peers(op)
         for op in ops:
@@ -206,7 +204,10 @@ def compared(op: Operation, workload: str, tool: str, folder: Path) -> dict[str,
     answer = load(folder / f"{op.name}.{workload}.{tool}.npz")
     if not answer or not reference:
         return {"right": None, "agreement": "not compared"}
-    right, words = op.agreement(answer, reference)
+    try:
+        right, words = op.agreement(answer, reference)
+    except (KeyError, ValueError) as error:
+        right, words = False, f"cannot be compared: {error!r}"
     return {"right": right, "agreement": words}
 
 
@@ -216,22 +217,12 @@ def load(file: Path) -> dict[str, Any]:
     if file.exists():
         with np.load(file) as arrays:
             return dict(arrays)
-    parts = file.parent.glob(glob_escape(file.stem) + ".*.bin")  # what R wrote
-    return {part.suffixes[-2][1:]: np.fromfile(part) for part in parts}
-
-
-def glob_escape(text: str) -> str:
-    return re.sub(r"([\[\]*?])", r"[\1]", text)
+    # What R wrote: an array in each file.
+    return {part.suffixes[-2][1:]: np.fromfile(part) for part in file.parent.glob(f"{file.stem}.*.bin")}
 
 
 def key(operation: str, workload: str, threads: int, tool: str) -> str:
     return "|".join((operation, workload, str(threads), tool))
-
-
-def chosen(name: str, patterns: str) -> bool:
-    """Whether a name is among those asked for; all are, if none is."""
-    asked = [pattern for pattern in re.split(r"[,;]+", patterns) if pattern.strip()]
-    return not asked or any(fnmatch(name, pattern.strip()) or name.startswith(pattern.strip()) for pattern in asked)
 
 
 def run(command: list[str], env: dict[str, str], limit: float, log: Path) -> str:

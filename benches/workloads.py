@@ -36,7 +36,7 @@ SHAPES = {
     "W2": Shape(30_000, 8_000, 0.20, 501, 1, 2, n_controls=3_000, what="Perturb-seq: 500 perturbations, 3,000 control cells"),
     "W3": Shape(100_000, 20_000, 0.05, 20, 3, 3, what="20 clusters, 3 batches"),
     "small": Shape(2_700, 13_700, 0.062, 8, 2, 4, what="the size of PBMC 3k: 8 clusters, 2 batches"),
-    "tiny": Shape(120, 300, 0.2, 4, 2, 5, what="for the tests of this harness"),
+    "tiny": Shape(120, 600, 0.2, 4, 2, 5, what="for the tests of this harness"),
 }
 
 ARRAYS = ("indptr", "indices", "counts", "logged", "groups", "batches")
