@@ -78,12 +78,19 @@ def soname(library: Path) -> str:
 def dumped(file: Path) -> tuple[str, int] | None:
     """The kernel and the count of one of callgrind's files; the last has neither."""
     text = file.read_text()
-    kernel, total = re.search(r"^desc: Trigger: Client Request: (\w+)$", text, re.MULTILINE), re.search(r"^totals: (\d+)$", text, re.MULTILINE)
+    kernel, total = (
+        re.search(r"^desc: Trigger: Client Request: (\w+)$", text, re.MULTILINE),
+        re.search(r"^totals: (\d+)$", text, re.MULTILINE),
+    )
     return (kernel[1], int(total[1])) if kernel and total else None
 
 
 def record(here: dict[str, str], counted: dict[str, int]) -> str:
-    lines = ["# Instructions of one call of each kernel of benches/counts.c. Made by `make counts`; `make test-counts` compares.", "", "[recorded]"]
+    lines = [
+        "# Instructions of one call of each kernel of benches/counts.c. Made by `make counts`; `make test-counts` compares.",
+        "",
+        "[recorded]",
+    ]
     lines += [f'{name} = "{value}"' for name, value in here.items()]
     lines += ["", "[instructions]", *(f"{name} = {n}" for name, n in sorted(counted.items()))]
     return "\n".join(lines) + "\n"

@@ -30,20 +30,29 @@ PEERS = {
 def measure(folder: Path, wheel: Path | None, peers: str) -> list[dict[str, Any]]:
     """A row for scnative and for each peer: seconds of the import alone, MB of the package and with all that it requires."""
     rows = []
-    if wheel and wheel.exists():
-        python, site = installed(folder / "footprint", wheel)
-        rows.append({"tool": "scnative", "import": importing(python, "scnative", 15), "own": own_size(site / "scnative"), "requires": "numpy"})
-        rows[0]["whole"] = rows[0]["own"] + own_size(site / "numpy") + own_size(site / "numpy.libs")
-    for name, module in PEERS.items():
-        if not chosen(name, peers):
-            continue
+    for name in ["scnative", *(name for name in PEERS if chosen(name, peers))]:
         try:
-            needed = closure(name)
-            row = {"own": distribution_size(name), "whole": sum(map(distribution_size, needed)), "requires": f"{len(needed) - 1} packages"}
-            rows.append({"tool": name, "import": importing(sys.executable, module, 3), **row})
-        except (metadata.PackageNotFoundError, subprocess.CalledProcessError) as error:
+            rows.append({"tool": name, **(ours(folder / "footprint", wheel) if name == "scnative" else theirs(name))})
+        except (metadata.PackageNotFoundError, subprocess.CalledProcessError, OSError) as error:
             rows.append({"tool": name, "error": str(error)[:200]})
     return rows
+
+
+def ours(folder: Path, wheel: Path | None) -> dict[str, Any]:
+    """Of the wheel in an environment of its own."""
+    if not wheel or not wheel.exists():
+        raise FileNotFoundError("there is no wheel: make wheel")
+    python, site = installed(folder, wheel)
+    own = own_size(site / "scnative")
+    whole = own + own_size(site / "numpy") + own_size(site / "numpy.libs")
+    return {"import": importing(python, "scnative", 15), "own": own, "whole": whole, "requires": "numpy"}
+
+
+def theirs(name: str) -> dict[str, Any]:
+    """Of a peer where the benchmark has it."""
+    needed = closure(name)
+    row = {"own": distribution_size(name), "whole": sum(map(distribution_size, needed)), "requires": f"{len(needed) - 1} packages"}
+    return {"import": importing(sys.executable, PEERS[name], 3), **row}
 
 
 def installed(folder: Path, wheel: Path) -> tuple[str, Path]:

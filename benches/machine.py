@@ -56,4 +56,6 @@ def bandwidth(folder: Path, threads: int) -> dict[str, dict[str, float]]:
         return {}
     build = ["rustc", "--edition", "2021", "-C", "opt-level=3", "-C", "target-cpu=native", "-o", str(program), str(HERE / "bandwidth.rs")]
     subprocess.run(build, check=True)
-    return {str(n): json.loads(subprocess.run([str(program), str(n)], check=True, capture_output=True).stdout) for n in sorted({1, threads})}
+    return {
+        str(n): json.loads(subprocess.run([str(program), str(n)], check=True, capture_output=True).stdout) for n in sorted({1, threads})
+    }

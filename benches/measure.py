@@ -51,7 +51,9 @@ def measure(name: str, request: dict[str, Any]) -> dict[str, Any]:
         import numpy as np
 
         parts = {part: np.asarray(values) for part, values in call.answer(result).items()}
-        np.savez(request["answer"].format(operation=name), **{part: x.astype("f8") if x.dtype == object else x for part, x in parts.items()})
+        np.savez(
+            request["answer"].format(operation=name), **{part: x.astype("f8") if x.dtype == object else x for part, x in parts.items()}
+        )
     traffic = op.traffic(w)
     return {
         **row,

@@ -101,7 +101,9 @@ def scanpy_sum(op: str, w: Any, threads: int) -> Call:
     return Call(run, answer=lambda r: scanpy_sums(r.layers), note="the sum alone", less=True)
 
 
-@tool("scanpy", "wilcoxon_rest_obs", "wilcoxon_rest_raw", "wilcoxon_reference_obs", "wilcoxon_reference_raw", "ttest_rest", "ttest_reference")
+@tool(
+    "scanpy", "wilcoxon_rest_obs", "wilcoxon_rest_raw", "wilcoxon_reference_obs", "wilcoxon_reference_raw", "ttest_rest", "ttest_reference"
+)
 def scanpy_rank_genes_groups(op: str, w: Any, threads: int) -> Call:
     import numpy as np
 
@@ -380,7 +382,11 @@ def crest(w: Any, matrix: Any) -> Any:
     import numpy as np
     import polars
 
-    cells = {"cell": [f"cell{i}" for i in range(w.shape.n_obs)], "group": np.array(w.group_names)[w.groups], "batch": [f"b{b}" for b in w.batches]}
+    cells = {
+        "cell": [f"cell{i}" for i in range(w.shape.n_obs)],
+        "group": np.array(w.group_names)[w.groups],
+        "batch": [f"b{b}" for b in w.batches],
+    }
     return crest.BioFrame.from_scipy(matrix, obs=polars.DataFrame(cells), var=polars.DataFrame({"gene_name": w.gene_names}))
 
 

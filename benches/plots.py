@@ -19,7 +19,9 @@ def draw(r: Results, folder: Path) -> bool:
         return False
     matplotlib.use("svg")
     # The same file for the same numbers.
-    matplotlib.rcParams.update({"svg.hashsalt": "scnative", "svg.fonttype": "none", "font.size": 8, "axes.spines.top": False, "axes.spines.right": False})
+    matplotlib.rcParams.update(
+        {"svg.hashsalt": "scnative", "svg.fonttype": "none", "font.size": 8, "axes.spines.top": False, "axes.spines.right": False}
+    )
     ratio(r, folder / "ratio.svg")
     memory(r, folder / "memory.svg")
     scaling(r, folder / "scaling.svg")
@@ -40,14 +42,18 @@ def ratio(r: Results, file: Path) -> None:
 
 def memory(r: Results, file: Path) -> None:
     rows = [
-        (plain(op.title), max(row["memory"], 1e5) / 1e6, memory_allowed(row) / 1e6) for op in OPERATIONS.values() if (row := r.row(op, workload="W3"))
+        (plain(op.title), max(row["memory"], 1e5) / 1e6, memory_allowed(row) / 1e6)
+        for op in OPERATIONS.values()
+        if (row := r.row(op, workload="W3"))
     ]
     bars_on_log_axis(file, rows, "MB above the input on W3 (less is better); | is what is allowed")
 
 
 def scaling(r: Results, file: Path) -> None:
     rows = [(plain(op.title), gain, SPEED_UP) for op in OPERATIONS.values() if (gain := r.speed_up(op))]
-    bars_on_log_axis(file, rows, f"times as fast with {r.threads} threads as with one; | is the bar where memory is not the limit", log=False, less=False)
+    bars_on_log_axis(
+        file, rows, f"times as fast with {r.threads} threads as with one; | is the bar where memory is not the limit", log=False, less=False
+    )
 
 
 def bars_on_log_axis(file: Path, rows: list[tuple[str, float, float]], what: str, *, log: bool = True, less: bool = True) -> None:

@@ -8,8 +8,22 @@ from typing import Any
 
 import plots
 from operations import OPERATIONS
-from verdict import BOUND_BY_BANDWIDTH, IMPORT, INSTALLED, MEMORY_MORE, MEMORY_RATIO, NOISE, OURS, PER_NON_ZERO, SPEED_UP
-from verdict import Results, beats, counts, losses, memory_allowed
+from verdict import (
+    BOUND_BY_BANDWIDTH,
+    IMPORT,
+    INSTALLED,
+    MEMORY_MORE,
+    MEMORY_RATIO,
+    NOISE,
+    OURS,
+    PER_NON_ZERO,
+    SPEED_UP,
+    Results,
+    beats,
+    counts,
+    losses,
+    memory_allowed,
+)
 from workloads import SHAPES
 
 
@@ -19,7 +33,16 @@ def write(results: dict[str, Any], folder: Path) -> Path:
     pictures = folder / "benchmarks"
     pictures.mkdir(parents=True, exist_ok=True)
     drawn = plots.draw(r, pictures)
-    parts = [head(results), summary(r, drawn), where_we_lose(results), all_tools(r), memory(r, drawn), scaling(r, drawn), small(r), light(results)]
+    parts = [
+        head(results),
+        summary(r, drawn),
+        where_we_lose(results),
+        all_tools(r),
+        memory(r, drawn),
+        scaling(r, drawn),
+        small(r),
+        light(results),
+    ]
     into = folder / "benchmarks.md"
     into.write_text("\n\n".join(part for part in parts if part) + "\n")
     return into
@@ -30,14 +53,17 @@ def head(results: dict[str, Any]) -> str:
     gb = results.get("bandwidth", {}).get(str(threads), {})
     speeds = ", ".join(f"{gb[kind] / 1e9:.0f} GB/s {words}" for kind, words in KINDS.items() if kind in gb) or "not measured (needs rustc)"
     dates = sorted({row["date"] for row in results["rows"].values()})
-    days = " to ".join(dict.fromkeys((dates[:1] + dates[-1:])))
+    days = " to ".join(dict.fromkeys(dates[:1] + dates[-1:]))
+    commands = ", then ".join(f"`{command}`" for command in results["commands"])
     tools = ", ".join(f"{name} {version}" for name, version in results["versions"].items())
     data = "\n".join(
-        f"- **{name}**: {s.n_obs:,} cells x {s.n_vars:,} genes, {s.density:.0%} not zero; {s.what}" for name, s in SHAPES.items() if name != "tiny"
+        f"- **{name}**: {s.n_obs:,} cells x {s.n_vars:,} genes, {s.density:.0%} not zero; {s.what}"
+        for name, s in SHAPES.items()
+        if name != "tiny"
     )
     return f"""# Benchmarks
 
-Made by `make bench`: do not edit. This file is of `{results["command"]}`, {days}.
+Made by `make bench`: do not edit. This file is of {commands}, {days}.
 
 - machine: {m["cpu"]}, {m["cores"]} cores ({", ".join(m["vectors"]) or "no AVX2"}), {m["memory"]}; {m["system"]}; Python {m["python"]}
 - memory: {speeds} with {threads} threads, measured in the same run
@@ -65,10 +91,16 @@ def summary(r: Results, drawn: bool) -> str:
         if not mine:
             continue
         bars = [(bar, r.against(op, bar)) for bar in op.bars]
-        words = "; ".join(f"{against[1]:.2f} of {against[0]} ({'bar' if against[1] <= bar.ratio else '**bar**'} {bar.ratio:g})" for bar, against in bars if against)
+        words = "; ".join(
+            f"{against[1]:.2f} of {against[0]} ({'bar' if against[1] <= bar.ratio else '**bar**'} {bar.ratio:g})"
+            for bar, against in bars
+            if against
+        )
         rival = next(iter(r.rivals(op).items()), None)
         fastest = f"{rival[0]} {ms(rival[1]['min'])}" if rival else ""
-        rows.append((op.title, op.workload, ms(mine["min"]), ms(mine["median"]), fastest, words, percent(r.of_bandwidth(op)), mb(mine["memory"])))
+        rows.append(
+            (op.title, op.workload, ms(mine["min"]), ms(mine["median"]), fastest, words, percent(r.of_bandwidth(op)), mb(mine["memory"]))
+        )
     picture = "\n\n![Our time over that of the fastest peer](benchmarks/ratio.svg)" if drawn and rows else ""
     names = ("operation", "on", "ms", "median", "fastest right peer, ms", "our time over theirs", "of bandwidth", "memory, MB")
     return f"## In short\n\nA **bar** in bold is missed.\n\n{table(names, rows)}{picture}"
@@ -76,7 +108,7 @@ def summary(r: Results, drawn: bool) -> str:
 
 def where_we_lose(results: dict[str, Any]) -> str:
     said = losses(results)
-    lines = "\n".join(f"- {line}" for line in said) if said else "Nowhere: every bar is met, and no tool with the right result is faster at anything above."
+    lines = "\n".join(f"- {line}" for line in said) or "Nowhere."
     return f"## Where we lose\n\nEvery bar that is missed, and the fastest tool where one that is right is faster than ours by more than {NOISE - 1:.0%}.\n\n{lines}"
 
 
@@ -134,7 +166,16 @@ def scaling(r: Results, drawn: bool) -> str:
     if not rows:
         return ""
     picture = "\n\n![Threads](benchmarks/scaling.svg)" if drawn else ""
-    names = ("operation", "on", "1 thread, ms", f"{r.threads} threads, ms", "times as fast", "of bandwidth", "W3, ms", "per non-zero, W3 over W1")
+    names = (
+        "operation",
+        "on",
+        "1 thread, ms",
+        f"{r.threads} threads, ms",
+        "times as fast",
+        "of bandwidth",
+        "W3, ms",
+        "per non-zero, W3 over W1",
+    )
     return f"""## Threads, and larger data
 
 {r.threads} threads are to be {SPEED_UP} times as fast as one, unless memory is the limit (at least {BOUND_BY_BANDWIDTH:.0%} of its bandwidth); a non-zero of W3 is to take at

@@ -33,7 +33,7 @@ from workloads import SHAPES, workload  # noqa: E402
 
 OURS = "scnative"
 #: Seconds after which a tool is stopped; of the small matrix, for each operation.
-TIMEOUT, TIMEOUT_SMALL = 300, 60
+TIMEOUT, TIMEOUT_SMALL = 400, 60
 
 
 def main() -> None:
@@ -54,7 +54,8 @@ class Run:
         self.asked = asked
         self.folder = asked.folder.resolve()
         self.threads = asked.threads
-        self.results_file = self.folder / "results.json"
+        # Of another number of threads in a file of its own, so that neither spoils the other.
+        self.results_file = self.folder / ("results.json" if self.threads == 2 else f"results-{self.threads}.json")
         self.results: dict[str, Any] = {"rows": {}}
         if self.results_file.exists():
             self.results = json.loads(self.results_file.read_text())
@@ -83,10 +84,19 @@ class Run:
             self.small([op for op in ops if op.small])
         if chosen("import", self.asked.ops):
             self.results["footprint"] = footprint.measure(self.folder, self.asked.wheel, self.asked.peers)
-        self.results["whole"] = whole or self.results.get("whole", False)
-        self.results["command"] = " ".join(["make bench", *(f"{k.upper()}={v}" for k, v in vars(self.asked).items() if k in ("ops", "peers", "data") and v)])
+        self.remember_command(whole)
         self.save()
         print("written:", render.write(self.results, ROOT / "docs" if self.results["whole"] else self.folder))
+
+    def remember_command(self, whole: bool) -> None:
+        """What the rows are of: the last run of everything, and what was run of it again."""
+        settings = {name.upper(): getattr(self.asked, name) for name in ("ops", "peers", "data")}
+        if self.threads != 2:
+            settings["THREADS"] = self.threads
+        command = " ".join(["make bench", *(f"{name}={value}" for name, value in settings.items() if value)])
+        before = [] if whole else [old for old in self.results.get("commands", []) if old != command]
+        self.results["commands"] = [*before, command]
+        self.results["whole"] = whole or self.results.get("whole", False)
 
     def tools(self, op: Operation) -> list[str]:
         """Peers first by their name in the table; ours before them and after them, so that a machine that slows down shows."""
