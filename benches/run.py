@@ -179,6 +179,8 @@ class Run:
             first = row.get("first", 0)
             row.update(line, times=times, first=max(first, line["first"]))
             row["min"], row["median"], row["n"] = times[0], times[len(times) // 2], len(times)
+            # That of this run: another may find the machine otherwise.
+            row["bandwidth"] = self.results.get("bandwidth", {}).get(str(threads), {}).get(row.get("limit"))
         row["date"] = datetime.date.today().isoformat()
         said = row.get("error") or f"{1e3 * row['min']:10.2f} ms, median {1e3 * row['median']:.2f}, {row['n']} times"
         print(f"    {operation:24} {workload:5} {threads} {tool:18} {said}", flush=True)

@@ -22,12 +22,11 @@ class Results:
     """results.json."""
 
     rows: dict[str, dict[str, Any]]
-    bandwidths: dict[str, dict[str, float]]
     threads: int
 
     @classmethod
     def of(cls, results: dict[str, Any]) -> Results:
-        return cls(results["rows"], results.get("bandwidth", {}), results.get("threads", 2))
+        return cls(results["rows"], results.get("threads", 2))
 
     def row(self, op: Operation, tool: str = OURS, workload: str | None = None, threads: int | None = None) -> dict[str, Any] | None:
         """A row that has times."""
@@ -49,8 +48,7 @@ class Results:
     def of_bandwidth(self, op: Operation, workload: str | None = None, threads: int | None = None) -> float | None:
         """The part of the machine's memory bandwidth that we reach."""
         row = self.row(op, workload=workload, threads=threads)
-        limits = self.bandwidths.get(str(threads or self.threads))
-        return row["traffic"] / row["min"] / limits[row["limit"]] if row and limits else None
+        return row["traffic"] / row["min"] / row["bandwidth"] if row and row.get("bandwidth") else None
 
     def against(self, op: Operation, bar: Bar) -> tuple[str, float] | None:
         """The fastest of a bar's peers and our time over its time."""

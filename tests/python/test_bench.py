@@ -28,6 +28,7 @@ def row(seconds, **more):
         "nnz": 28_000_000,
         "traffic": 2.4e8,
         "limit": "read",
+        "bandwidth": 3e10,
         "note": "",
         "less": False,
         "right": True,
