@@ -33,7 +33,7 @@ from workloads import SHAPES, workload  # noqa: E402
 
 OURS = "scnative"
 #: Seconds after which a tool is stopped; of the small matrix, for each operation.
-TIMEOUT, TIMEOUT_SMALL = 400, 60
+TIMEOUT, TIMEOUT_SMALL = 300, 60
 
 
 def main() -> None:

@@ -69,12 +69,15 @@ operations <- list(
   seurat_markers = list(
     input = function() seurat_object(TRUE),
     scnative = function(x) scnative::ScnFindAllMarkers(x, logfc.threshold = 0, min.pct = 0, return.thresh = Inf, verbose = FALSE),
-    # FindAllMarkers() is a loop of FindMarkers(), a minute each.
+    # FindAllMarkers() is a loop of FindMarkers(), three minutes each, and that a loop over the genes.
     Seurat = function(x) {
-      table <- FindMarkers(x, ident.1 = levels(groups)[[1]], logfc.threshold = 0, min.pct = 0, verbose = FALSE)
-      cbind(table, gene = rownames(table), cluster = levels(groups)[[1]])
+      cluster <- levels(groups)[[1]]
+      genes <- rownames(x)[seq(1, nrow(x), 10)]
+      table <- FindMarkers(x, ident.1 = cluster, features = genes, logfc.threshold = 0, min.pct = 0, verbose = FALSE)
+      cbind(table, gene = rownames(table), cluster = cluster)
     },
-    times = c(Seurat = nlevels(groups)), note = c(Seurat = sprintf("1 of %d clusters, x%1$d", nlevels(groups))),
+    times = c(Seurat = 10 * nlevels(groups)),
+    note = c(Seurat = sprintf("1 of %d clusters, every tenth gene, x%d", nlevels(groups), 10 * nlevels(groups))),
     answer = markers_answer, traffic = 12
   ),
   wilcoxon_rest_obs = list(
