@@ -97,7 +97,8 @@ class Workload:
         dispersion = (square - mean**2) / np.maximum(mean, 1e-12)
         # As the most variable genes are chosen: among those of like expression.
         standing = np.empty(x.shape[1])
-        for alike in np.array_split(np.argsort(mean, kind="stable"), 20):
+        bins = np.digitize(mean, np.linspace(0, mean.max(), 21))
+        for alike in (bins == b for b in np.unique(bins)):
             standing[alike] = (dispersion[alike] - dispersion[alike].mean()) / max(dispersion[alike].std(), 1e-12)
         return np.sort(np.argsort(-standing, kind="stable")[: min(2000, x.shape[1] // 2)])
 
