@@ -14,6 +14,10 @@ LIB ?= target/release/libscnative.so
 STATIC_LIB ?= $(LIB:.so=.a)
 PREFIX ?= /usr/local
 R_LIBRARY ?= target/r-library
+OPS ?=
+PEERS ?=
+THREADS ?= 2
+BENCH := target/bench
 
 .PHONY: help
 help: ## list the targets
@@ -28,7 +32,7 @@ demo: build $(VENV)/ready ## analyse real cells (DATA=file or folder of your own
 	PYTHONPATH="$(CURDIR)/bindings/python" $(PY) examples/pbmc3k.py --out report $(if $(DATA),--data "$(DATA)")
 
 .PHONY: test
-test: begin-test lint test-rust test-python test-wheel test-cpp test-r test-julia test-cross-language test-demo ## everything, setting up what it needs
+test: begin-test lint test-rust test-python test-wheel test-counts test-cpp test-r test-julia test-cross-language test-demo ## everything, setting up what it needs
 	@if [ -s target/skipped ]; then printf '\n=== NOT TESTED on this machine (see above for what it needs): ===\n' >&2; cat target/skipped >&2; fi
 
 # First of all, since the tests of Python compare with R and Seurat, too. What cannot be had here is said by the part that needs it.
@@ -64,6 +68,18 @@ wheel: $(VENV)/ready ## one wheel for every Python and every Linux since glibc 2
 .PHONY: test-wheel
 test-wheel: wheel ## the wheel: its tag, what it needs, and that it works beside numpy alone
 	$(PY) tests/python/check_wheel.py dist
+
+# Where the compiler or the processor is not that of the record there is nothing to compare: that is said, and is no failure.
+.PHONY: test-counts
+test-counts: wheel ## that no kernel takes more instructions than recorded, nor fewer (callgrind)
+	@if tests/setup/cpp.sh; then \
+		$(PY) benches/counts.py "$(WHEEL_LIB)" || { [ $$? = 3 ] && mkdir -p target && echo "instruction counts" >> target/skipped; }; \
+	else tests/setup/skip.sh "instruction counts"; fi
+
+.PHONY: counts
+counts: wheel ## record the instruction counts that there are now: for changes that are meant
+	tests/setup/cpp.sh
+	$(PY) benches/counts.py "$(WHEEL_LIB)" --update
 
 # Each language's tests run where the machine has the language, or may install it; where not, that is said, and said again at the end.
 TESTED_LIB := SCNATIVE_LIB="$(CURDIR)/$(WHEEL_LIB)"
@@ -113,6 +129,17 @@ header: $(VENV)/ready ## include/scnative.h, and what follows from it, from src/
 .PHONY: abi
 abi: header wheel ## record the ABI that there is now in tests/abi: for changes that are meant
 	SCN_UPDATE=1 SCNATIVE_LIB="$(CURDIR)/$(WHEEL_LIB)" $(PY) -m pytest -q tests/python/test_abi.py
+
+.PHONY: bench
+bench: wheel ## every operation beside every peer: docs/benchmarks.md (a part: OPS=hvg,qc PEERS=brisc DATA=W1; THREADS=2)
+	benches/setup.sh "$(PYTHON)" $(BENCH)/venv
+	@if tests/setup/r.sh; then tests/setup/r-install.sh "$(WHEEL_LIB)" target/r-library; else echo "without R" >&2; fi
+	$(BENCH)/venv/bin/python benches/run.py --library "$(WHEEL_LIB)" --wheel dist/*.whl \
+		--ops "$(OPS)" --peers "$(PEERS)" --data "$(DATA)" --threads $(THREADS)
+
+.PHONY: bench-kernels
+bench-kernels: ## the micro-benchmarks in Rust, for work on a kernel (OPS=words in its name)
+	$(CARGO) bench --profile fast --bench kernels -- $(OPS)
 
 .PHONY: install
 install: ## the library, headers, CMake and pkg-config files into PREFIX (/usr/local); also DESTDIR, LIBDIR, INCLUDEDIR, DATADIR
