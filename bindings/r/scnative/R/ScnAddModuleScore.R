@@ -84,19 +84,19 @@ draw_controls <- function(sets, means, nbin, ctrl) {
     refuse("INVALID_ARGUMENT", "nbin: is ", nbin, ", must be fewer: the means of the genes are not enough for so many bins")
   }
   bins <- stats::setNames(cut(jittered, breaks, include.lowest = TRUE, labels = FALSE, right = FALSE), names(means))
+  members <- split(bins, bins)
   lapply(sets, function(set) {
     outside <- setdiff(set, names(bins))
     if (length(outside)) {
       refuse("NOT_FOUND", "features: has genes that are not in the pool: ", some_of(outside))
     }
-    unique(unlist(lapply(set, function(gene) {
-      bin <- which(bins == bins[[gene]])
+    unique(unlist(Map(function(gene, bin) {
       if (ctrl > length(bin)) {
         there <- paste0("the bin of ", gene, " has ", length(bin), " genes")
         refuse("INVALID_ARGUMENT", "ctrl: is ", ctrl, ", but ", there, "; draw fewer, or from fewer bins")
       }
-      names(sample(bins[bin], size = ctrl))
-    })))
+      names(sample(bin, size = ctrl))
+    }, set, members[as.character(bins[set])], USE.NAMES = FALSE)))
   })
 }
 
@@ -105,7 +105,7 @@ draw_controls <- function(sets, means, nbin, ctrl) {
 ScnAddModuleScore.Seurat <- function(object, features, pool = NULL, nbin = 24, ctrl = 100, k = FALSE, assay = NULL,
                                      name = "Cluster", seed = 1, search = FALSE, verbose = TRUE, ...) {
   taken <- assay_name(object, assay)
-  data <- need_layer(object[[taken]], "data", taken)
+  data <- need_layer(assay_of(object, taken), "data", taken)
   scores <- ScnAddModuleScore(
     data, features, pool = pool, nbin = nbin, ctrl = ctrl, k = k, name = name, seed = seed, search = search, verbose = verbose, ...
   )

@@ -101,7 +101,7 @@ ScnAggregateExpression.Seurat <- function(object, assays = NULL, features = NULL
   labels <- combined_groups(columns, ncol(object))
   made <- list()
   for (i in seq_along(assays)) {
-    values <- get_layer(object[[assays[i]]], slot[i], assays[i])
+    values <- get_layer(assay_of(object, assays[i]), slot[i], assays[i])
     if (is.null(values)) {
       warning("assay ", assays[i], " has no ", slot[i], ", it is skipped", call. = FALSE)
       next

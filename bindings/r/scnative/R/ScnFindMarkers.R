@@ -110,7 +110,7 @@ check_no_reduction <- function(reduction) {
 marker_data <- function(object, assay, slot, fold.change) {
   check_choice(slot, list(data = 1, counts = 2, scale.data = 3), "slot")
   name <- assay_name(object, assay)
-  assay <- object[[name]]
+  assay <- assay_of(object, name)
   list(
     x = need_layer(assay, slot, name), norm.method = normalization_of(object, name),
     fold.change = fold.change %||% if (has_layers(assay)) "seurat_v5" else "seurat_v4"

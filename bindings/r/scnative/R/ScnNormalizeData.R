@@ -65,12 +65,12 @@ without_warnings <- function(code) suppressWarnings(code, classes = "scn_warning
 ScnNormalizeData.Seurat <- function(object, assay = NULL, normalization.method = "LogNormalize", scale.factor = 1e4, margin = 1,
                                     verbose = TRUE, ...) {
   name <- assay_name(object, assay)
-  made <- object[[name]]
+  made <- assay_of(object, name)
   counts <- need_layer(made, "counts", name)
   values <- ScnNormalizeData(
     counts, normalization.method = normalization.method, scale.factor = scale.factor, margin = margin, verbose = verbose, ...
   )
-  object[[name]] <- set_layer(made, "data", values)
+  object <- set_assay_of(object, name, set_layer(made, "data", values))
   log_command(object, "NormalizeData", name, list(
     normalization.method = normalization.method, scale.factor = scale.factor, margin = margin, verbose = verbose
   ))

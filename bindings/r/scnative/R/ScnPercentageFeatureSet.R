@@ -47,12 +47,14 @@ part_of_features <- function(x, pattern, features) {
 ScnPercentageFeatureSet.Seurat <- function(object, pattern = NULL, features = NULL, col.name = NULL, assay = NULL, ...) {
   check_unused(...)
   name <- assay_name(object, assay)
-  part <- part_of_features(need_layer(object[[name]], "counts", name), pattern, features)
+  part <- part_of_features(need_layer(assay_of(object, name), "counts", name), pattern, features)
   total <- paste0("nCount_", name)
-  if (!total %in% colnames(object[[]])) {
+  percent <- cell_columns(object)
+  if (!total %in% names(percent)) {
     refuse("NOT_FOUND", "object: has no column ", total, " of the cells' totals in its metadata, which Seurat makes")
   }
-  percent <- part / object[[total]] * 100
+  percent <- percent[total]
+  percent[[1]] <- part / percent[[1]] * 100
   if (is.null(col.name)) percent else set_cell_columns(object, stats::setNames(percent, col.name))
 }
 

@@ -133,15 +133,22 @@ scale_like_seurat <- function(x, groups, do.scale, do.center, scale.max) {
   }
   if (all(alone)) {
     scaled <- pmin(as.matrix(x), scale.max)
+    finite <- FALSE
   } else {
-    scaled <- without_warnings(scn_scale(
+    made <- without_warnings(scn_scale(
       x, zero_center = check_flag(do.center, "do.center"), divide = check_flag(do.scale, "do.scale"), max_value = scale.max,
       groups = groups, root_mean_square = TRUE, clip_below = FALSE
-    ))$x
-    scaled <- if (isS4(scaled)) as.matrix(scaled) else scaled
+    ))
+    scaled <- if (isS4(made$x)) scn_to_dense(made$x) else made$x
+    # NaN and infinities make their gene's mean so, unless no mean was taken of their cell.
+    finite <- all(is.finite(made$mean), is.finite(made$std)) && !any(alone)
   }
-  scaled[, zero] <- 0
-  scaled[is.na(scaled)] <- 0
+  if (any(zero)) {
+    scaled[, zero] <- 0
+  }
+  if (!finite) {
+    scaled[is.na(scaled)] <- 0
+  }
   scaled
 }
 
@@ -152,25 +159,25 @@ ScnScaleData.Seurat <- function(object, features = NULL, assay = NULL, vars.to.r
                                 block.size = 1000, min.cells.to.block = 3000, verbose = TRUE, ...) {
   check_linear(model.use, use.umi)
   name <- assay_name(object, assay)
-  made <- object[[name]]
+  made <- assay_of(object, name)
   data <- need_layer(made, "data", name)
   features <- features %||% seurat_object("VariableFeatures")(made)
   if (length(features) == 0) {
     features <- rownames(data)
   }
-  known <- intersect(vars.to.regress, colnames(object[[]]))
-  latent.data <- if (length(known)) object[[known]]
+  known <- intersect(vars.to.regress, colnames(cell_columns(object)))
+  latent.data <- if (length(known)) cell_columns(object)[known]
   if (is.character(split.by) && length(split.by) == 1) {
     split.by <- object[[split.by]]
   }
   scaled <- ScnScaleData(
-    data, features = features, vars.to.regress = vars.to.regress, latent.data = latent.data, split.by = split.by,
+    data, features = features[order(match(features, rownames(data)))], vars.to.regress = vars.to.regress, latent.data = latent.data, split.by = split.by,
     model.use = model.use, use.umi = use.umi, do.scale = do.scale, do.center = do.center, scale.max = scale.max, verbose = verbose,
     ...
   )
-  object[[name]] <- set_layer(made, "scale.data", scaled)
+  object <- set_assay_of(object, name, set_layer(made, "scale.data", scaled))
   log_command(object, "ScaleData", name, list(
-    features = rownames(scaled), vars.to.regress = vars.to.regress, model.use = model.use, use.umi = use.umi, do.scale = do.scale,
+    features = intersect(as.character(features), rownames(data)), vars.to.regress = vars.to.regress, model.use = model.use, use.umi = use.umi, do.scale = do.scale,
     do.center = do.center, scale.max = scale.max, block.size = block.size, min.cells.to.block = min.cells.to.block,
     verbose = verbose
   ))

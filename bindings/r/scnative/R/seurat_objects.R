@@ -7,10 +7,31 @@ seurat_object <- function(name) {
   getExportedValue("SeuratObject", name)
 }
 
-seurat_is_5 <- function() utils::packageVersion("SeuratObject") >= "5.0.0"
+seurat_is_5 <- function() numeric_version(getNamespaceVersion("SeuratObject")) >= "5.0.0"
 
 # Whether an assay has layers rather than slots.
 has_layers <- function(assay) methods::is(assay, "StdAssay")
+
+# Whether an assay or an object is one of SeuratObject 4's own classes. Its functions check, search and copy a whole object at
+# each access, which takes longer than the work: where the outcome is the same, slots are read and written directly.
+is_plain <- function(x) class(x)[1] %in% c("Assay", "Seurat") && !seurat_is_5()
+
+assay_of <- function(object, name) if (is_plain(object)) methods::slot(object, "assays")[[name]] else object[[name]]
+
+set_assay_of <- function(object, name, assay) {
+  if (!is_plain(object)) {
+    object[[name]] <- assay
+    return(object)
+  }
+  assays <- methods::slot(object, "assays")
+  assays[[name]] <- assay
+  set_slot(object, "assays", assays)
+}
+
+set_slot <- function(x, name, value) {
+  methods::slot(x, name, check = FALSE) <- value
+  x
+}
 
 `%||%` <- function(x, otherwise) if (is.null(x)) otherwise else x
 
@@ -59,7 +80,9 @@ need_layer <- function(assay, layer, name) {
 }
 
 set_layer <- function(assay, layer, values) {
-  if (has_layers(assay)) {
+  if (fits_as_it_is(assay, layer, values)) {
+    set_slot(assay, layer, values)
+  } else if (has_layers(assay)) {
     seurat_object("LayerData<-")(assay, layer = layer, value = values)
   } else if (seurat_is_5()) {
     seurat_object("SetAssayData")(assay, layer = layer, new.data = values)
@@ -68,8 +91,29 @@ set_layer <- function(assay, layer, values) {
   }
 }
 
+# Whether SetAssayData() would bring the matrix into no other order: the assay's cells, and its genes (for scale.data some of
+# them) as the assay has them.
+fits_as_it_is <- function(assay, layer, values) {
+  if (!is_plain(assay)) {
+    return(FALSE)
+  }
+  there <- dimnames(methods::slot(assay, "data"))
+  given <- dimnames(values)
+  if (is.null(given) || !identical(given[[2]], there[[2]])) {
+    return(FALSE)
+  }
+  if (layer != "scale.data") identical(given[[1]], there[[1]]) else !is.unsorted(match(given[[1]], there[[1]], 0L), strictly = TRUE)
+}
+
 # Columns of numbers for the genes of an assay, beside those that are there.
 set_feature_columns <- function(assay, columns) {
+  if (is_plain(assay)) {
+    features <- methods::slot(assay, "meta.features")
+    if (identical(rownames(features), rownames(columns))) {
+      features[names(columns)] <- columns
+      return(set_slot(assay, "meta.features", features))
+    }
+  }
   for (name in names(columns)) {
     assay[[name]] <- stats::setNames(columns[[name]], rownames(columns))
   }
@@ -78,8 +122,21 @@ set_feature_columns <- function(assay, columns) {
 
 set_variable_features <- function(assay, features) seurat_object("VariableFeatures<-")(assay, value = features)
 
-# Columns for the cells.
-set_cell_columns <- function(object, columns) seurat_object("AddMetaData")(object, metadata = columns)
+# The cells' columns, and more of them.
+cell_columns <- function(object) if (is_plain(object)) methods::slot(object, "meta.data") else object[[]]
+
+set_cell_columns <- function(object, columns) {
+  if (is_plain(object)) {
+    parts <- c("assays", "reductions", "graphs", "neighbors", "commands", "images")
+    taken <- unlist(lapply(parts, function(part) names(methods::slot(object, part))))
+    cells <- methods::slot(object, "meta.data")
+    if (!any(names(columns) %in% taken) && identical(rownames(cells), rownames(columns))) {
+      cells[names(columns)] <- columns
+      return(set_slot(object, "meta.data", cells))
+    }
+  }
+  seurat_object("AddMetaData")(object, metadata = columns)
+}
 
 # Writes a step into the object's log under the name of Seurat's own verb, which other verbs look for: FindMarkers() asks
 # it whether values are logarithms. The call in it is the user's.
@@ -90,8 +147,14 @@ log_command <- function(object, verb, assay, params) {
     name = name, time.stamp = Sys.time(), assay.used = assay,
     call.string = deparse(user_call()), params = c(list(assay = assay), params)
   )
-  object[[name]] <- command
-  object
+  if (!is_plain(object)) {
+    object[[name]] <- command
+    return(object)
+  }
+  commands <- methods::slot(object, "commands")
+  commands[[name]] <- NULL
+  commands[[name]] <- command
+  set_slot(object, "commands", commands)
 }
 
 # How an assay was normalised, as far as the object's log says; NULL if it does not.
@@ -135,11 +198,11 @@ with_seed <- function(seed, code) {
 
 # The rows of a matrix in this order; the matrix itself if these are all.
 rows_of <- function(x, rows) {
-  if (identical(rows, rownames(x))) x else x[rows, , drop = FALSE]
+  if (identical(rows, rownames(x))) x else scn_subset(x, vars = rows)
 }
 
 columns_of <- function(x, columns) {
-  if (identical(columns, colnames(x))) x else x[, columns, drop = FALSE]
+  if (identical(columns, colnames(x))) x else scn_subset(x, obs = columns)
 }
 
 # A matrix with names, as Seurat's objects have them.

@@ -43,7 +43,7 @@ ScnMatrix borrow(SEXP view) {
 SEXP dense_like(SEXP view) {
     SEXP x = VECTOR_ELT(view, VIEW_X);
     const int *dim = INTEGER(IS_S4_OBJECT(x) ? slot_of(x, "Dim") : Rf_getAttrib(x, R_DimSymbol));
-    SEXP made = PROTECT(Rf_allocMatrix(REALSXP, dim[0], dim[1]));
+    SEXP made = PROTECT(new_matrix(dim[0], dim[1], R_NilValue, R_NilValue));
     SEXP names = PROTECT(IS_S4_OBJECT(x) ? slot_of(x, "Dimnames") : Rf_getAttrib(x, R_DimNamesSymbol));
     if (names != R_NilValue && (VECTOR_ELT(names, 0) != R_NilValue || VECTOR_ELT(names, 1) != R_NilValue)) {
         Rf_setAttrib(made, R_DimNamesSymbol, names);
@@ -54,7 +54,7 @@ SEXP dense_like(SEXP view) {
 
 SEXP values_like(SEXP view) {
     SEXP x = VECTOR_ELT(view, VIEW_X);
-    return IS_S4_OBJECT(x) ? Rf_allocVector(REALSXP, XLENGTH(slot_of(x, "x"))) : dense_like(view);
+    return IS_S4_OBJECT(x) ? new_doubles(XLENGTH(slot_of(x, "x"))) : dense_like(view);
 }
 
 static void release_sparse(SEXP pointer) {
@@ -113,7 +113,7 @@ SEXP copy_sparse(const ScnMatrix *matrix) {
     SEXP parts = PROTECT(Rf_mkNamed(VECSXP, NAMES));
     SET_VECTOR_ELT(parts, 0, Rf_allocVector(INTSXP, lines + 1));
     SET_VECTOR_ELT(parts, 1, Rf_allocVector(INTSXP, nnz));
-    SET_VECTOR_ELT(parts, 2, Rf_allocVector(REALSXP, nnz));
+    SET_VECTOR_ELT(parts, 2, new_doubles(nnz));
     SET_VECTOR_ELT(parts, 3, Rf_ScalarInteger((int)matrix->n_obs));
     SET_VECTOR_ELT(parts, 4, Rf_ScalarInteger((int)matrix->n_vars));
     SET_VECTOR_ELT(parts, 5, Rf_ScalarInteger(matrix->major));

@@ -39,6 +39,9 @@ SEXP flags_to_logical(const uint8_t *flags, R_xlen_t n);
 int64_t *new_numbers(R_xlen_t n);
 SEXP numbers_to_integer(const int64_t *numbers, R_xlen_t n, int base);
 
+/* A new vector of doubles for the library to write. */
+SEXP new_doubles(R_xlen_t n);
+
 /* A new nrow x ncol matrix of doubles with these names, either of which may be R's NULL. */
 SEXP new_matrix(R_xlen_t nrow, R_xlen_t ncol, SEXP row_names, SEXP col_names);
 
