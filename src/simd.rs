@@ -21,6 +21,19 @@ pub fn widest<R>(body: impl FnOnce() -> R) -> R {
     body()
 }
 
+/// Asks for the `k`-th element to be brought into the cache, and does not wait for it; beyond the end it does nothing.
+#[inline(always)]
+pub fn prefetch<T>(slice: &[T], k: usize) {
+    #[cfg(target_arch = "x86_64")]
+    {
+        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        // SAFETY: every x86-64 has the instruction, and it takes any address: it never faults, and changes nothing.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(slice.as_ptr().wrapping_add(k).cast()) };
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = (slice, k);
+}
+
 /// Entries of the table of [`replace_small_counts`].
 pub const TABLE: usize = 32;
 

@@ -23,13 +23,12 @@ pub fn subset(ctx: &Ctx, matrix: &Matrix, obs: Option<&[i64]>, vars: Option<&[i6
     let matrix = &canonical.view();
     let (major, minor) = if matrix.major() == Axis::Obs { (obs, vars) } else { (vars, obs) };
     let n_minor = minor.map_or(matrix.n_minor(), |chosen| chosen.len());
-    let minor = minor.map(|chosen| Places::of(chosen, matrix.n_minor()));
     with_sparse_lines!(
         matrix,
         |lines| if n_minor as u64 <= i32::MAX as u64 {
-            choose::<_, _, i32>(ctx, matrix, lines, major, minor.as_ref(), n_minor)
+            choose::<_, _, i32>(ctx, matrix, lines, major, &Minors::of(minor, matrix.n_minor()), n_minor)
         } else {
-            choose::<_, _, i64>(ctx, matrix, lines, major, minor.as_ref(), n_minor)
+            choose::<_, _, i64>(ctx, matrix, lines, major, &Minors::of(minor, matrix.n_minor()), n_minor)
         },
         else unreachable!("checked above")
     )
@@ -40,13 +39,74 @@ pub fn chosen(mask: &[bool]) -> Vec<i64> {
     mask.iter().enumerate().filter(|(_, chosen)| **chosen).map(|(i, _)| i as i64).collect()
 }
 
-/// Where each position of the minor axis goes.
+/// What becomes of the positions of the minor axis.
+enum Minors<J> {
+    All,
+    Some(Kept<J>),
+    Any(Places),
+}
+
+impl<J: Index> Minors<J> {
+    /// Of `n` positions.
+    fn of(chosen: Option<&[i64]>, n: usize) -> Self {
+        match chosen {
+            None => Self::All,
+            Some(chosen) if chosen.is_sorted_by(|a, b| a < b) => Self::Some(Kept::of(chosen, n)),
+            Some(chosen) => Self::Any(Places::of(chosen, n)),
+        }
+    }
+}
+
+/// Some of the positions, each once, in their order.
+struct Kept<J> {
+    /// Whether each old position is kept: 1 or 0. Small, so that it stays in the first-level cache.
+    keep: Vec<u8>,
+    /// The new position of each that is.
+    new: Vec<J>,
+}
+
+/// Values that are looked at together; their numbers fit a byte.
+const BLOCK: usize = 256;
+
+impl<J: Index> Kept<J> {
+    fn of(chosen: &[i64], n: usize) -> Self {
+        let (mut keep, mut new) = (vec![0; n], vec![J::default(); n]);
+        for (place, &old) in chosen.iter().enumerate() {
+            (keep[old as usize], new[old as usize]) = (1, J::from_i64(place as i64));
+        }
+        Self { keep, new }
+    }
+
+    /// How many values of a line are kept.
+    fn count<I: Index>(&self, from: &[I], base: i64) -> usize {
+        from.iter().map(|i| usize::from(self.keep[(i.to_i64() - base) as usize])).sum()
+    }
+
+    /// Copies those that are. Which ones is found out first, without a branch: none would be foreseen.
+    fn copy<I: Index, V: Value>(&self, from: (&[I], &[V]), base: i64, indices: &mut [J], values: &mut [V]) {
+        let mut to = indices.iter_mut().zip(values);
+        for (block, block_values) in from.0.chunks(BLOCK).zip(from.1.chunks(BLOCK)) {
+            let mut kept = [0u8; BLOCK];
+            let mut n = 0;
+            for (k, i) in block.iter().enumerate() {
+                kept[n % BLOCK] = k as u8;
+                n += usize::from(self.keep[(i.to_i64() - base) as usize]);
+            }
+            for ((to_index, to_value), &k) in to.by_ref().take(n).zip(&kept) {
+                let old = (block[usize::from(k)].to_i64() - base) as usize;
+                (*to_index, *to_value) = (self.new[old], block_values[usize::from(k)]);
+            }
+        }
+    }
+}
+
+/// Where each position goes, if some go to several places or not in their order.
 struct Places {
     /// For each old position, where its new ones begin in `new`; one more than there are old positions.
     starts: Vec<usize>,
     /// The new positions. If `ordered`, each is its own place: new[k] = k.
     new: Vec<usize>,
-    /// Whether the old positions are chosen in ascending order.
+    /// Whether the old positions are chosen in ascending order, some repeatedly.
     ordered: bool,
 }
 
@@ -70,7 +130,7 @@ fn choose<V: Value, I: Index, J: Index>(
     matrix: &Matrix,
     lines: SparseLines<V, I>,
     majors: Option<&[i64]>,
-    minors: Option<&Places>,
+    minors: &Minors<J>,
     n_minor: usize,
 ) -> Result<Sparse> {
     let n_major = majors.map_or(matrix.n_major(), |chosen| chosen.len());
@@ -85,20 +145,25 @@ fn choose<V: Value, I: Index, J: Index>(
         .collect();
 
     let count = |line: usize| match minors {
-        None => lines.range(old(line)).len(),
-        Some(places) => {
+        Minors::All => lines.range(old(line)).len(),
+        Minors::Some(kept) => kept.count(lines.indices(old(line)), lines.base),
+        Minors::Any(places) => {
             lines.indices(old(line)).iter().map(|i| places.starts[minor(i) + 1] - places.starts[minor(i)]).sum()
         }
     };
     let fill = |line: usize, indices: &mut [J], values: &mut [V]| {
         let range = lines.range(old(line));
-        let stored = lines.indices[range.clone()].iter().zip(&lines.values[range]);
-        let Some(places) = minors else {
-            for ((to_index, to_value), (i, &x)) in indices.iter_mut().zip(values).zip(stored) {
-                (*to_index, *to_value) = (J::from_i64(i.to_i64() - lines.base), x);
+        let (from_indices, from_values) = (&lines.indices[range.clone()], &lines.values[range]);
+        let places = match minors {
+            Minors::All => {
+                values.copy_from_slice(from_values);
+                indices.iter_mut().zip(from_indices).for_each(|(to, i)| *to = J::from_i64(i.to_i64() - lines.base));
+                return;
             }
-            return;
+            Minors::Some(kept) => return kept.copy((from_indices, from_values), lines.base, indices, values),
+            Minors::Any(places) => places,
         };
+        let stored = from_indices.iter().zip(from_values);
         let mut k = 0;
         for (i, &x) in stored {
             for place in places.starts[minor(i)]..places.starts[minor(i) + 1] {

@@ -1,28 +1,31 @@
 //! The same matrix compressed along the other axis.
 //!
-//! Every thread owns a range of the new lines and walks all old ones, in their order: so each new line is written by one
-//! thread, from first to last, and comes out sorted and the same at every thread count. A range is done in strips, few
-//! enough new lines at a time that the places being written to stay in the cache; a cursor in each old line remembers
-//! how far the strips before have come.
+//! A first pass over the old lines counts how many values each new line will have, and notes where the old lines cross
+//! from one strip of new lines to the next. Then each strip is one task: it visits its piece of every old line, in their
+//! order, so that new lines come out sorted and the same at every thread count. A strip is so narrow that the places
+//! being written to stay in the cache. As the pieces lie far apart, what is read next, and the lines that will be written
+//! next, are asked for ahead of their use: the hardware would not guess them.
 
 use super::buffer::zeros;
 use super::dense::to_sparse;
-use super::density::Density;
 use super::shared::Shared;
-use super::{Axis, Canonical, Index, Lines, Matrix, Sparse, Value};
+use super::{Axis, Canonical, DenseLines, Index, Lines, Matrix, Sparse, SparseLines, Value};
 use crate::error::Result;
 use crate::parallel::{Ctx, balanced_ranges};
-use crate::{ensure, with_exact_lines};
+use crate::simd::{prefetch, widest};
+use crate::{bail, ensure, with_sparse_lines};
 use std::ops::Range;
+use std::sync::Mutex;
 
 /// The matrix compressed along its other axis, sorted. A dense matrix gives its non-zeros; zeros that a sparse one stores
 /// stay. Indices are i32 wherever they fit.
 ///
-/// Memory: the result, 8 bytes for each of its lines, and 4 bytes per thread for each line of the matrix.
+/// Memory: the result, 4 bytes per thread for each of its lines, and 4 bytes for each line of the matrix and strip, which
+/// is at most a third of a byte for each value.
 pub fn transpose(ctx: &Ctx, matrix: &Matrix) -> Result<Sparse> {
     let canonical = matrix.canonical(ctx)?;
-    let turn = ctx.within(0.0, 0.4, || Turn::new(ctx, &canonical))?;
-    ctx.within(0.4, 1.0, || turn.lines(ctx, 0..turn.n_lines()))
+    let turn = ctx.within(0.0, 0.2, || Turn::new(ctx, &canonical, usize::MAX))?;
+    ctx.within(0.2, 1.0, || turn.lines(ctx, 0..turn.n_lines()))
 }
 
 /// The matrix compressed along `major`: a sorted copy if it is so already, else [`transpose`]d. A dense one gives its
@@ -51,7 +54,7 @@ pub fn for_each_block(
     if matrix.major() == major {
         return visit(0..matrix.n(major), &canonical.view());
     }
-    let turn = ctx.within(0.0, 0.1, || Turn::new(ctx, &canonical))?;
+    let turn = ctx.within(0.0, 0.1, || Turn::new(ctx, &canonical, budget))?;
     let blocks = turn.blocks(budget);
     for (i, block) in blocks.iter().enumerate() {
         let at = |part: f64| 0.1 + 0.9 * (i as f64 + part) / blocks.len() as f64;
@@ -61,104 +64,127 @@ pub fn for_each_block(
     Ok(())
 }
 
-/// A matrix about to be transposed: how many values each new line will have is counted.
-pub struct Turn<'a> {
-    matrix: Matrix<'a>,
-    /// Where the new lines begin.
-    indptr: Vec<i64>,
-}
-
 /// Stored values that one thread handles in some 10 ms.
 const BITE: u64 = 1 << 22;
 
+/// New lines in a strip, at most: the ends of so many, of indices and of values, fit into the second-level cache.
+const STRIP: usize = 1024;
+
+/// Values that an old line has in a strip, at least (on average): with fewer the walk from line to line takes the time.
+const PIECE: usize = 12;
+
+/// A matrix about to be transposed: how many values each new line will have is counted.
+struct Turn<'a> {
+    matrix: Matrix<'a>,
+    /// Where the new lines begin.
+    indptr: Vec<i64>,
+    crossings: Crossings,
+}
+
 impl<'a> Turn<'a> {
-    pub fn new(ctx: &Ctx, canonical: &'a Canonical) -> Result<Self> {
+    /// `budget` is that of [`Turn::blocks`]: some strips shall fit into a block.
+    fn new(ctx: &Ctx, canonical: &'a Canonical, budget: usize) -> Result<Self> {
         let matrix = canonical.view();
         let n = matrix.n_minor();
+        ensure!(
+            u32::try_from(n.max(matrix.n_major())).is_ok(),
+            Overflow,
+            "matrix: is {} x {}, must have at most {} lines either way to be transposed",
+            matrix.n_obs(),
+            matrix.n_vars(),
+            u32::MAX
+        );
+        let in_strip = budget / element(&matrix) / (2 * ctx.threads());
+        let mut crossings = Crossings::new(&matrix, in_strip.max(1))?;
+        let counts = with_sparse_lines!(
+            &matrix,
+            |lines| count_sparse(ctx, &matrix, lines, &mut crossings)?,
+            else |lines| count_dense(ctx, &matrix, lines)?
+        );
         let mut indptr = zeros::<i64>(n + 1)?;
-        {
-            let counts = Shared::new(&mut indptr[1..]);
-            let ranges: Vec<_> = Density::of(&matrix, &(0..n)).cut(ctx.threads()).collect();
-            let rounds = Rounds::of(&matrix, ranges.len());
-            with_exact_lines!(&matrix, |lines| rounds.run(ctx, &mut |majors| {
-                let task = |r: usize| {
-                    // SAFETY: the ranges are disjoint, and each is one task of this round.
-                    count(lines, majors.clone(), ranges[r].clone(), unsafe { counts.slice(ranges[r].clone()) })
-                };
-                ctx.run(
-                    ranges.len(),
-                    || (),
-                    |(), r| {
-                        task(r);
-                        Ok(())
-                    },
-                )
-            }))?;
+        for counts in counts {
+            indptr[1..].iter_mut().zip(counts).for_each(|(sum, count)| *sum += i64::from(count));
         }
         (0..n).for_each(|i| indptr[i + 1] += indptr[i]);
-        Ok(Self { matrix, indptr })
+        Ok(Self { matrix, indptr, crossings })
     }
 
-    pub fn n_lines(&self) -> usize {
+    fn n_lines(&self) -> usize {
         self.matrix.n_minor()
     }
 
-    /// Ranges of new lines that take at most `budget` bytes each, or are one line.
-    pub fn blocks(&self, budget: usize) -> Vec<Range<usize>> {
-        let element = self.matrix.values().value_type().size() + self.index_size();
-        let most = (budget / element) as i64;
+    /// Ranges of new lines that take at most `budget` bytes each, or are one line: whole strips if possible.
+    fn blocks(&self, budget: usize) -> Vec<Range<usize>> {
+        let most = (budget / element(&self.matrix)).min(i64::MAX as usize) as i64;
+        let width = self.crossings.width;
         let mut blocks = Vec::new();
         let mut start = 0;
         while start < self.n_lines() {
-            let end = self.indptr.partition_point(|&at| at <= self.indptr[start] + most) - 1;
+            let limit = self.indptr[start].saturating_add(most);
+            let end = self.indptr.partition_point(|&at| at <= limit) - 1;
             let end = end.clamp(start + 1, self.n_lines());
+            let whole = if end < self.n_lines() { end / width * width } else { end };
+            let end = if whole > start { whole } else { end };
             blocks.push(start..end);
             start = end;
         }
         blocks
     }
 
-    fn index_size(&self) -> usize {
-        if fits::<i32>(&self.matrix) { 4 } else { 8 }
-    }
-
     /// These new lines: a matrix whose minor axis is the matrix' major one.
-    pub fn lines(&self, ctx: &Ctx, block: Range<usize>) -> Result<Sparse> {
-        ensure!(
-            u32::try_from(self.matrix.n_minor()).is_ok(),
-            Overflow,
-            "matrix: has {} {}, must have at most {} to be transposed",
-            self.matrix.n_minor(),
-            self.matrix.major().other().name(),
-            u32::MAX
-        );
-        with_exact_lines!(&self.matrix, |lines| if fits::<i32>(&self.matrix) {
-            self.turned::<_, i32>(ctx, lines, block)
-        } else {
-            self.turned::<_, i64>(ctx, lines, block)
-        })
+    fn lines(&self, ctx: &Ctx, block: Range<usize>) -> Result<Sparse> {
+        let narrow = fits::<i32>(&self.matrix);
+        with_sparse_lines!(
+            &self.matrix,
+            |lines| if narrow {
+                self.turned::<_, i32>(ctx, block, &|strip, majors| scatter_sparse(lines, &self.crossings, strip, majors))
+            } else {
+                self.turned::<_, i64>(ctx, block, &|strip, majors| scatter_sparse(lines, &self.crossings, strip, majors))
+            },
+            else |lines| if narrow {
+                self.turned::<_, i32>(ctx, block, &|strip, majors| scatter_dense(lines, strip, majors))
+            } else {
+                self.turned::<_, i64>(ctx, block, &|strip, majors| scatter_dense(lines, strip, majors))
+            }
+        )
     }
 
-    fn turned<L: Lines, I: Index>(&self, ctx: &Ctx, lines: L, block: Range<usize>) -> Result<Sparse> {
+    /// `scatter` moves the values of some old lines that belong to a strip.
+    fn turned<V: Value, I: Index>(
+        &self,
+        ctx: &Ctx,
+        block: Range<usize>,
+        scatter: &(dyn Fn(&mut Strip<V, I>, Range<usize>) + Sync),
+    ) -> Result<Sparse> {
         let first = self.indptr[block.start];
         let indptr: Vec<i64> = self.indptr[block.start..=block.end].iter().map(|at| at - first).collect();
         let nnz = *indptr.last().expect("never empty") as usize;
-        let (mut indices, mut values) = (zeros::<I>(nnz)?, zeros::<L::V>(nnz)?);
+        let (mut indices, mut values) = (zeros::<I>(nnz)?, zeros::<V>(nnz)?);
         {
-            let target = Target {
-                first: block.start,
-                indptr: &indptr,
-                indices: Shared::new(&mut indices),
-                values: Shared::new(&mut values),
+            let (indices, values) = (Shared::new(&mut indices), Shared::new(&mut values));
+            let strip = |lines: Range<usize>| {
+                let ends = &indptr[lines.start - block.start..=lines.end - block.start];
+                let place = ends[0] as usize..ends[lines.len()] as usize;
+                // SAFETY: strips are disjoint ranges of new lines, and so are their places.
+                let (indices, values) = unsafe { (indices.slice(place.clone()), values.slice(place)) };
+                Strip::new(lines, ends, indices, values)
             };
-            let ranges: Vec<_> = balanced_ranges(block.len(), ctx.threads(), |i| indptr[i] as u64)
-                .into_iter()
-                .map(|r| r.start + block.start..r.end + block.start)
-                .collect();
-            self.scatter_all(ctx, &ranges, &target, &|lane, majors, strip| {
-                // SAFETY: tasks that run at the same time have strips of different ranges, which are disjoint.
-                unsafe { scatter(&lines, majors, strip, lane, &target) }
-            })?;
+            let mut strips: Vec<Strip<V, I>> = self.strips(ctx, &block).into_iter().map(strip).collect();
+            let rounds = self.rounds(nnz, strips.len());
+            for (i, majors) in rounds.iter().enumerate() {
+                ctx.step(i, rounds.len(), || {
+                    ctx.run_chunks(
+                        &mut strips,
+                        1,
+                        || (),
+                        |(), _, strip| {
+                            scatter(&mut strip[0], majors.clone());
+                            Ok(())
+                        },
+                    )
+                })?;
+            }
+            ensure!(strips.iter().all(Strip::is_full), Matrix, "matrix.indices: {UNSORTED}");
         }
         let major = self.matrix.major().other();
         let shape = |axis: Axis| if axis == major { block.len() } else { self.matrix.n(axis) };
@@ -168,161 +194,297 @@ impl<'a> Turn<'a> {
             n_vars: shape(Axis::Var),
             indptr,
             indices: I::wrap_vec(indices),
-            values: L::V::wrap_vec(values),
+            values: V::wrap_vec(values),
         })
     }
 
-    /// Strip after strip, all ranges side by side.
-    #[allow(clippy::type_complexity)]
-    fn scatter_all<V: Value, I: Index>(
-        &self,
-        ctx: &Ctx,
-        ranges: &[Range<usize>],
-        target: &Target<V, I>,
-        task: &(dyn Fn(&mut Lane, Range<usize>, Range<usize>) -> Result<()> + Sync),
-    ) -> Result<()> {
-        let n_major = self.matrix.n_major();
-        let n_strips = target.strips_for(ranges, n_major);
-        let strips: Vec<Vec<Range<usize>>> = ranges.iter().map(|range| target.cut(range, n_strips)).collect();
-        let lane = |range: &Range<usize>| Ok(Lane { first: range.start, cursors: zeros(n_major)?, next: Vec::new() });
-        let mut lanes = ranges.iter().map(lane).collect::<Result<Vec<Lane>>>()?;
-        let rounds = Rounds::of(&self.matrix, ranges.len() * n_strips);
-        for round in 0..n_strips {
-            ctx.step(round, n_strips, || {
-                rounds.run(ctx, &mut |majors| {
-                    ctx.run_chunks(
-                        &mut lanes,
-                        1,
-                        || (),
-                        |(), r, lane| match strips[r].get(round) {
-                            Some(strip) => task(&mut lane[0], majors.clone(), strip.clone()),
-                            None => Ok(()),
-                        },
-                    )
-                })
-            })?;
+    /// The strips of a block, or equal parts of it where it has fewer than threads.
+    fn strips(&self, ctx: &Ctx, block: &Range<usize>) -> Vec<Range<usize>> {
+        let width = self.crossings.width;
+        let strips = block.start / width..block.end.div_ceil(width);
+        if strips.len() >= ctx.threads() {
+            strips.map(|s| (s * width).max(block.start)..((s + 1) * width).min(block.end)).collect()
+        } else {
+            let parts = balanced_ranges(block.len(), ctx.threads(), |i| self.indptr[block.start + i] as u64);
+            parts.into_iter().map(|part| block.start + part.start..block.start + part.end).collect()
         }
-        Ok(())
+    }
+
+    /// Stretches of the old lines, short enough that the caller can stop between two of them.
+    fn rounds(&self, nnz: usize, strips: usize) -> Vec<Range<usize>> {
+        let n = self.matrix.n_major();
+        let work = if self.matrix.is_sparse() { nnz + n * strips } else { self.matrix.n_stored() };
+        let rounds = (work as u64).div_ceil(BITE * strips.max(1) as u64) as usize;
+        balanced_ranges(n, rounds.max(1), |major| self.matrix.stored_before(major))
     }
 }
+
+const UNSORTED: &str = "are not sorted in each line although the flags say so";
 
 fn fits<I: Index>(matrix: &Matrix) -> bool {
     matrix.n_major() as u64 <= I::MAX as u64
 }
 
-/// Stretches of the old lines, short enough that the caller can stop between two of them.
-struct Rounds(Vec<Range<usize>>);
+/// Bytes of a value and its index in the result.
+fn element(matrix: &Matrix) -> usize {
+    matrix.values().value_type().size() + if fits::<i32>(matrix) { 4 } else { 8 }
+}
 
-impl Rounds {
-    /// Rounds whose work is divided among so many tasks.
-    fn of(matrix: &Matrix, tasks: usize) -> Self {
-        let n = matrix.n_major();
-        let work = matrix.n_stored() as u64 + n as u64;
-        let rounds = work.div_ceil(BITE * tasks.max(1) as u64) as usize;
-        Self(balanced_ranges(n, rounds.max(1), |major| matrix.stored_before(major)))
+/// Where the old lines of a sparse matrix cross from strip to strip of new lines.
+struct Crossings {
+    /// New lines in a strip.
+    width: usize,
+    n_major: usize,
+    /// For each strip but the first, and each old line, how many of the line's values come before the strip.
+    before: Vec<u32>,
+}
+
+impl Crossings {
+    /// Not yet filled in, for strips of about `in_strip` values at most.
+    fn new(matrix: &Matrix, in_strip: usize) -> Result<Self> {
+        let (n, n_major, nnz) = (matrix.n_minor(), matrix.n_major(), matrix.n_stored());
+        let strips = n.div_ceil(STRIP).max(nnz.div_ceil(in_strip)).min(nnz / (PIECE * n_major).max(1)).max(1);
+        let width = n.div_ceil(strips).max(1);
+        let strips = n.div_ceil(width);
+        let inner = if matrix.is_sparse() { strips.saturating_sub(1) } else { 0 };
+        Ok(Self { width, n_major, before: zeros(inner * n_major)? })
     }
 
-    fn run(&self, ctx: &Ctx, task: &mut dyn FnMut(Range<usize>) -> Result<()>) -> Result<()> {
-        for (i, majors) in self.0.iter().enumerate() {
-            ctx.step(i, self.0.len(), || task(majors.clone()))?;
+    fn n_strips(&self) -> usize {
+        self.before.len().checked_div(self.n_major).unwrap_or(0) + 1
+    }
+
+    /// How a strip that begins (or the one before it ends) with this new line divides the old lines.
+    fn edge(&self, line: usize, n: usize) -> Edge<'_> {
+        let table = |strip: usize| &self.before[(strip - 1) * self.n_major..strip * self.n_major];
+        match (line / self.width, line % self.width) {
+            (0, 0) => Edge::First,
+            _ if line == n => Edge::Last,
+            (strip, 0) => Edge::Known(table(strip)),
+            (0, _) => Edge::After(&[], line),
+            (strip, _) => Edge::After(table(strip), line),
+        }
+    }
+}
+
+/// How many values of an old line come before some new line.
+enum Edge<'a> {
+    First,
+    Last,
+    Known(&'a [u32]),
+    /// As many at least (none, if it is empty): the rest is to be counted.
+    After(&'a [u32], usize),
+}
+
+impl Edge<'_> {
+    #[inline(always)]
+    fn of<V: Value, I: Index>(&self, lines: &SparseLines<V, I>, major: usize) -> usize {
+        match self {
+            Self::After(_, line) => {
+                let known = self.about(lines, major);
+                known + below(&lines.indices(major)[known..], *line as i64 + lines.base)
+            }
+            _ => self.about(lines, major),
+        }
+    }
+
+    /// The same without a look at the indices.
+    #[inline(always)]
+    fn about<V: Value, I: Index>(&self, lines: &SparseLines<V, I>, major: usize) -> usize {
+        match self {
+            Self::First => 0,
+            Self::Last => lines.range(major).len(),
+            Self::Known(before) => before[major] as usize,
+            Self::After(before, _) => before.get(major).map_or(0, |&before| before as usize),
+        }
+    }
+}
+
+/// How many of these ascending indices are below the bound. They are few, and lie in the cache or are read next.
+#[inline(always)]
+fn below<I: Index>(indices: &[I], bound: i64) -> usize {
+    if bound > I::MAX {
+        return indices.len();
+    }
+    let bound = I::from_i64(bound);
+    let mut blocks = indices.chunks_exact(16);
+    for (b, block) in blocks.by_ref().enumerate() {
+        let n: u32 = block.iter().map(|&i| u32::from(i < bound)).sum();
+        if n < 16 {
+            return 16 * b + n as usize;
+        }
+    }
+    let rest = blocks.remainder();
+    indices.len() - rest.len() + rest.iter().take_while(|&&i| i < bound).count()
+}
+
+/// A worker's counts of the values at each position; handed over when it is done.
+struct Tally<'a> {
+    counts: Vec<u32>,
+    done: &'a Mutex<Vec<Vec<u32>>>,
+}
+
+impl Drop for Tally<'_> {
+    fn drop(&mut self) {
+        self.done.lock().unwrap_or_else(|e| e.into_inner()).push(std::mem::take(&mut self.counts));
+    }
+}
+
+/// Counts the values at each position, each worker for itself: `count(counts, lines)`.
+fn tally(
+    ctx: &Ctx,
+    matrix: &Matrix,
+    count: impl Fn(&mut [u32], Range<usize>) -> Result<()> + Sync,
+) -> Result<Vec<Vec<u32>>> {
+    let pieces = (matrix.n_stored() as u64 / BITE) as usize;
+    let pieces = balanced_ranges(matrix.n_major(), pieces.max(8 * ctx.threads()), |major| matrix.stored_before(major));
+    let done = Mutex::default();
+    let start = || Tally { counts: vec![0; matrix.n_minor()], done: &done };
+    ctx.run(pieces.len(), start, |tally, p| count(&mut tally.counts, pieces[p].clone()))?;
+    Ok(done.into_inner().unwrap_or_else(|e| e.into_inner()))
+}
+
+fn count_dense<V: Value>(ctx: &Ctx, matrix: &Matrix, lines: DenseLines<V>) -> Result<Vec<Vec<u32>>> {
+    tally(ctx, matrix, |counts, majors| {
+        for major in majors {
+            for (count, x) in counts.iter_mut().zip(&*lines.values(major)) {
+                *count += u32::from(*x != V::default());
+            }
         }
         Ok(())
-    }
+    })
 }
 
-/// Where the values go.
-struct Target<'a, V, I> {
-    /// The first new line.
-    first: usize,
-    indptr: &'a [i64],
-    indices: Shared<'a, I>,
-    values: Shared<'a, V>,
+/// Fills in the crossings on the way.
+fn count_sparse<V: Value, I: Index>(
+    ctx: &Ctx,
+    matrix: &Matrix,
+    lines: SparseLines<V, I>,
+    crossings: &mut Crossings,
+) -> Result<Vec<Vec<u32>>> {
+    let (n_major, n_strips, width) = (crossings.n_major, crossings.n_strips(), crossings.width);
+    let before = Shared::new(&mut crossings.before);
+    tally(ctx, matrix, |counts, majors| {
+        widest(
+            #[inline(always)]
+            || {
+                for major in majors {
+                    let indices = lines.indices(major);
+                    let mut start = 0;
+                    for strip in 1..=n_strips {
+                        let rest = &indices[start..];
+                        let len = if strip == n_strips {
+                            rest.len()
+                        } else {
+                            below(rest, (strip * width) as i64 + lines.base)
+                        };
+                        for i in &rest[..len] {
+                            let count = counts.get_mut((i.to_i64() - lines.base) as usize);
+                            let Some(count) = count else { bail!(Matrix, "matrix.indices: {UNSORTED}") };
+                            *count = count.wrapping_add(1);
+                        }
+                        start += len;
+                        if strip < n_strips {
+                            // SAFETY: each line is in one task.
+                            unsafe { before.set((strip - 1) * n_major + major, start as u32) };
+                        }
+                    }
+                }
+                Ok(())
+            },
+        )
+    })
 }
 
-/// What a thread remembers between strips.
-struct Lane {
-    /// The first new line of its range.
-    first: usize,
-    /// For each old line, how many of its values are done.
-    cursors: Vec<u32>,
-    /// For each new line of the strip, where the next value goes.
+/// Some new lines in the making.
+struct Strip<'a, V, I> {
+    lines: Range<usize>,
+    /// Where the next value of each line goes. As many as a power of two; those beyond the lines are past the end.
     next: Vec<usize>,
+    /// Where the lines begin and end, from some offset on.
+    ends: &'a [i64],
+    indices: &'a mut [I],
+    values: &'a mut [V],
+    /// The bits of all lines (counted from the first) that values were said to be of.
+    seen: usize,
 }
 
-impl<V: Value, I: Index> Target<'_, V, I> {
-    fn before(&self, line: usize) -> u64 {
-        self.indptr[line - self.first] as u64
+impl<'a, V: Value, I: Index> Strip<'a, V, I> {
+    fn new(lines: Range<usize>, ends: &'a [i64], indices: &'a mut [I], values: &'a mut [V]) -> Self {
+        let mut next: Vec<usize> = ends[..lines.len()].iter().map(|end| (end - ends[0]) as usize).collect();
+        next.resize(lines.len().next_power_of_two(), indices.len());
+        Self { lines, next, ends, indices, values, seen: 0 }
     }
 
-    /// How many strips to divide each range into. Many, so that the ends of a strip's lines stay in the cache (and in
-    /// the table of pages); but an old line should have a dozen values in each, or the walk itself takes the time.
-    fn strips_for(&self, ranges: &[Range<usize>], n_major: usize) -> usize {
-        let longest = ranges.iter().map(|range| range.len()).max().unwrap_or(0);
-        let nnz = self.indptr[self.indptr.len() - 1] as usize;
-        longest.div_ceil(STRIP).min(nnz / (12 * n_major * ranges.len()).max(1)).max(1)
-    }
-
-    fn cut(&self, range: &Range<usize>, pieces: usize) -> Vec<Range<usize>> {
-        let cuts = balanced_ranges(range.len(), pieces, |i| self.before(range.start + i));
-        cuts.into_iter().map(|r| r.start + range.start..r.end + range.start).collect()
+    /// Whether each line has got all its values: not if some value was in another place than its line's being sorted
+    /// says.
+    fn is_full(&self) -> bool {
+        let ends = self.ends[1..].iter().map(|end| (end - self.ends[0]) as usize);
+        self.seen < self.next.len() && self.next.iter().zip(ends).all(|(&next, end)| next == end)
     }
 }
 
-/// New lines in a strip.
-const STRIP: usize = 1024;
-
-/// Counts the values of these lines at each of these positions.
-fn count<L: Lines>(lines: L, majors: Range<usize>, minors: Range<usize>, counts: &mut [i64]) {
+fn scatter_dense<V: Value, I: Index>(lines: DenseLines<V>, strip: &mut Strip<V, I>, majors: Range<usize>) {
+    let first = strip.lines.start;
     for major in majors {
-        lines.for_each_in_any_order(major, minors.clone(), |i, x| {
-            counts[i - minors.start] += i64::from(!L::DENSE || x != L::V::default());
+        lines.for_each_in(major, strip.lines.clone(), |line, x| {
+            if x != V::default() {
+                let at = strip.next[line - first];
+                (strip.indices[at], strip.values[at]) = (I::from_i64(major as i64), x);
+                strip.next[line - first] += 1;
+            }
         });
     }
 }
 
-/// Moves the values of these lines that belong to the strip.
-///
-/// # Safety
-/// No other task writes to the strip's lines.
-unsafe fn scatter<L: Lines, I: Index>(
-    lines: &L,
+/// Old lines between the asking for a piece and its use.
+const AHEAD: usize = 4;
+
+/// Bytes in a line of the cache.
+const LINE: usize = 64;
+
+/// Indices that are out of place are found by [`Strip::is_full`] afterwards; here they do no harm.
+fn scatter_sparse<V: Value, I: Index, J: Index>(
+    lines: SparseLines<V, I>,
+    crossings: &Crossings,
+    strip: &mut Strip<V, J>,
     majors: Range<usize>,
-    strip: Range<usize>,
-    lane: &mut Lane,
-    target: &Target<L::V, I>,
-) -> Result<()> {
-    let place = target.before(strip.start) as usize..target.before(strip.end) as usize;
-    if majors.start == 0 {
-        lane.next.clear();
-        lane.next.extend(strip.clone().map(|line| target.before(line) as usize - place.start));
-    }
-    // SAFETY: the places of the strip's lines are this task's.
-    let (indices, values) = unsafe { (target.indices.slice(place.clone()), target.values.slice(place)) };
-    let next = &mut lane.next[..strip.len()];
-    for major in majors {
-        let cursor = &mut lane.cursors[major];
-        let first = match *cursor {
-            0 if strip.start == lane.first => lines.find(major, strip.start..strip.start).start,
-            k => k as usize,
-        };
-        let index = I::from_i64(major as i64);
-        let mut fits = true;
-        let k = lines.for_each_from(major, first, strip.end, |minor, x| {
-            if L::DENSE && x == L::V::default() {
-                return;
+) {
+    let n_minor = lines.n_minor;
+    let (start, end) = (crossings.edge(strip.lines.start, n_minor), crossings.edge(strip.lines.end, n_minor));
+    let base = strip.lines.start as i64 + lines.base;
+    let Strip { next, indices, values, seen, .. } = strip;
+    let mask = next.len() - 1;
+    for major in majors.clone() {
+        let later = major + AHEAD;
+        if later < majors.end {
+            let line = lines.range(later).start;
+            let piece = line + start.about(&lines, later)..line + end.about(&lines, later);
+            prefetch_all(lines.indices, piece.clone());
+            prefetch_all(lines.values, piece);
+        }
+        let line = lines.range(major).start;
+        let first = start.of(&lines, major);
+        let piece = line + first..line + end.of(&lines, major).max(first);
+        let index = J::from_i64(major as i64);
+        for (i, &x) in lines.indices[piece.clone()].iter().zip(&lines.values[piece]) {
+            let line = (i.to_i64() - base) as usize;
+            *seen |= line;
+            let at = next[line & mask];
+            next[line & mask] = at + 1;
+            prefetch(indices, at + LINE / size_of::<J>());
+            prefetch(values, at + LINE / size_of::<V>());
+            if let (Some(to_index), Some(to_value)) = (indices.get_mut(at), values.get_mut(at)) {
+                (*to_index, *to_value) = (index, x);
             }
-            let Some(at) = next.get_mut(minor.wrapping_sub(strip.start)) else { return fits = false };
-            match (indices.get_mut(*at), values.get_mut(*at)) {
-                (Some(to_index), Some(to_value)) => (*to_index, *to_value) = (index, x),
-                _ => fits = false,
-            }
-            *at += 1;
-        });
-        // Only where indices were said to be sorted and are not.
-        ensure!(fits, Matrix, "matrix.indices: are not sorted in line {major} although the flags say so");
-        *cursor = k as u32;
+        }
     }
-    Ok(())
+}
+
+#[inline(always)]
+fn prefetch_all<T>(slice: &[T], range: Range<usize>) {
+    let step = LINE / size_of::<T>();
+    (range.start..range.end + step - 1).step_by(step).for_each(|k| prefetch(slice, k));
 }
 
 #[cfg(test)]

@@ -4,7 +4,9 @@ use crate::error::Result;
 use crate::matrix::reduce::{Wanted, aggregate};
 use crate::matrix::{Axis, Groups, Lines, Matrix, Value};
 use crate::parallel::{Ctx, balanced_ranges, even_ranges};
+use crate::simd::widest;
 use crate::{bail, ensure, with_lines};
+use std::ops::Range;
 
 /// Subtracts from each gene its least-squares fit by the covariates and a constant.
 ///
@@ -40,13 +42,8 @@ pub fn regress_out<T: Value>(
     let canonical = ctx.within(0.1, 0.2, || matrix.canonical(ctx))?;
     let matrix = &canonical.view();
     let coefficients = ctx.within(0.2, 0.6, || with_lines!(matrix, |lines| project(ctx, matrix, lines, &basis)))?;
-    let fit = |cell: usize, gene_fits: &mut [f64]| {
-        let n = gene_fits.len();
-        for (k, &q) in basis.of(cell).iter().enumerate() {
-            gene_fits.iter_mut().zip(&coefficients[k * n..]).for_each(|(fit, c)| *fit += q * c);
-        }
-    };
-    ctx.within(0.6, 1.0, || with_lines!(matrix, |lines| subtract(ctx, matrix.major(), lines, fit, out)))
+    let fit = Fit::Products { basis: &basis, coefficients: &coefficients };
+    ctx.within(0.6, 1.0, || with_lines!(matrix, |lines| subtract(ctx, matrix.major(), lines, &fit, out)))
 }
 
 /// Subtracts from each gene its mean in the cell's category. A gene that is the same in all cells is left as it is.
@@ -68,17 +65,37 @@ pub fn regress_out_groups<T: Value>(ctx: &Ctx, matrix: &Matrix, groups: &Groups,
     let sums =
         |from, to, groups: &Groups, wanted| ctx.within(from, to, || aggregate(ctx, matrix, Axis::Obs, groups, wanted));
     let mut means = sums(0.1, 0.35, groups, Wanted::default())?.means();
-    let extremes = sums(0.35, 0.6, &Groups::all(matrix.n_obs()), Wanted { extremes: true, ..Default::default() })?;
     let n_vars = matrix.n_vars();
-    for gene in (0..n_vars).filter(|&gene| extremes.mins[gene] == extremes.maxs[gene]) {
+    for gene in ctx.within(0.35, 0.6, || constants(ctx, matrix))? {
         means.iter_mut().skip(gene).step_by(n_vars).for_each(|mean| *mean = 0.0);
     }
-    let fit = |cell: usize, gene_fits: &mut [f64]| {
-        if let Some(g) = groups.of(cell) {
-            gene_fits.copy_from_slice(&means[g * n_vars..(g + 1) * n_vars]);
+    let fit = Fit::Means { groups, means: &means };
+    ctx.within(0.6, 1.0, || with_lines!(matrix, |lines| subtract(ctx, matrix.major(), lines, &fit, out)))
+}
+
+/// The genes that are the same in all cells.
+fn constants(ctx: &Ctx, matrix: &Matrix) -> Result<Vec<usize>> {
+    let n_vars = matrix.n_vars();
+    if matrix.major() == Axis::Obs && !matrix.is_sparse() {
+        return with_lines!(matrix, |lines| constants_of_cells(ctx, lines));
+    }
+    let wanted = Wanted { extremes: true, ..Default::default() };
+    let extremes = aggregate(ctx, matrix, Axis::Obs, &Groups::all(matrix.n_obs()), wanted)?;
+    Ok((0..n_vars).filter(|&gene| extremes.mins[gene] == extremes.maxs[gene]).collect())
+}
+
+/// Cell after cell of a dense matrix, until none is left; which is soon, as hardly a gene is.
+fn constants_of_cells(ctx: &Ctx, lines: impl Lines) -> Result<Vec<usize>> {
+    let mut left: Vec<usize> = (0..lines.n_minor()).collect();
+    for cell in 0..lines.n_major() {
+        if left.is_empty() {
+            break;
         }
-    };
-    ctx.within(0.6, 1.0, || with_lines!(matrix, |lines| subtract(ctx, matrix.major(), lines, fit, out)))
+        ctx.poll(cell as f64 / lines.n_major() as f64)?;
+        let (first, values) = (lines.values(0), lines.values(cell));
+        left.retain(|&gene| values[gene].to_f64() == first[gene].to_f64());
+    }
+    Ok(left)
 }
 
 fn check_out<T>(matrix: &Matrix, out: &[T]) -> Result<()> {
@@ -145,79 +162,166 @@ fn dot(a: &[f64], b: &[f64]) -> f64 {
 }
 
 /// The basis' products with each gene, rank x n_vars. Threads divide the genes; a product takes the cells in order.
-fn project(ctx: &Ctx, matrix: &Matrix, lines: impl Lines, basis: &Basis) -> Result<Vec<f64>> {
-    let (n_obs, n_vars, rank) = (matrix.n_obs(), matrix.n_vars(), basis.rank);
+fn project<L: Lines>(ctx: &Ctx, matrix: &Matrix, lines: L, basis: &Basis) -> Result<Vec<f64>> {
+    let (n_vars, rank) = (matrix.n_vars(), basis.rank);
     // Genes in blocks that fit the cache; no more of them than threads need if each block walks all cells.
     let pieces = match matrix.major() {
         Axis::Var => even_ranges(n_vars, 64).collect(),
-        Axis::Obs => balanced_ranges(n_vars, (ctx.threads() * 4).max(n_vars.div_ceil(4096)), |gene| gene as u64),
+        Axis::Obs => balanced_ranges(n_vars, (ctx.threads() * 2).max(n_vars.div_ceil(TILE)), |gene| gene as u64),
     };
     let blocks = ctx.map(pieces.len(), |p| {
         let genes = pieces[p].clone();
-        // gene after gene, so that a value's products lie together
-        let mut products = vec![0.0; genes.len() * rank];
+        let (first, n) = (genes.start, genes.len());
+        let mut products = vec![0.0; n * rank];
         let mut add = |cell: usize, gene: usize, x: f64| {
-            let at = (gene - genes.start) * rank;
-            products[at..at + rank].iter_mut().zip(basis.of(cell)).for_each(|(sum, q)| *sum += q * x);
+            basis.of(cell).iter().enumerate().for_each(|(k, q)| products[k * n + gene - first] += q * x);
         };
         match matrix.major() {
+            Axis::Obs if L::DENSE => project_cells(&lines, genes, basis, &mut products),
             Axis::Obs => {
-                (0..n_obs)
-                    .for_each(|cell| lines.for_each_in(cell, genes.clone(), |gene, x| add(cell, gene, x.to_f64())));
+                for cell in 0..lines.n_major() {
+                    lines.for_each_in(cell, genes.clone(), |gene, x| add(cell, gene, x.to_f64()));
+                }
             }
             Axis::Var => {
-                genes.clone().for_each(|gene| lines.for_each(gene, |cell, x| add(cell, gene, x.to_f64())));
+                genes.for_each(|gene| lines.for_each(gene, |cell, x| add(cell, gene, x.to_f64())));
             }
         }
         Ok(products)
     })?;
     let mut out = vec![0.0; rank * n_vars];
-    for (gene, products) in blocks.iter().flat_map(|block| block.chunks_exact(rank.max(1))).enumerate() {
-        products.iter().enumerate().for_each(|(k, product)| out[k * n_vars + gene] = *product);
+    for (genes, products) in pieces.into_iter().zip(blocks) {
+        for k in 0..rank {
+            out[k * n_vars..][genes.clone()].copy_from_slice(&products[k * genes.len()..(k + 1) * genes.len()]);
+        }
     }
     Ok(out)
+}
+
+/// Genes whose products, or coefficients, stay in the first-level cache.
+const TILE: usize = 512;
+
+/// Cells whose products are added in one go, so that the sums are fetched and stored once for all of them.
+const CELLS: usize = 8;
+
+/// The products of some genes of a dense matrix, k after k: each takes the cells in order, in vectors across the genes.
+fn project_cells(lines: &impl Lines, genes: Range<usize>, basis: &Basis, products: &mut [f64]) {
+    widest(
+        #[inline(always)]
+        || {
+            for cells in even_ranges(lines.n_major(), CELLS) {
+                if cells.len() < CELLS {
+                    cells.for_each(|cell| project_block(lines, [cell], &genes, basis, products));
+                } else {
+                    let cells: [usize; CELLS] = std::array::from_fn(|i| cells.start + i);
+                    project_block(lines, cells, &genes, basis, products);
+                }
+            }
+        },
+    )
+}
+
+#[inline(always)]
+fn project_block<const N: usize>(
+    lines: &impl Lines,
+    cells: [usize; N],
+    genes: &Range<usize>,
+    basis: &Basis,
+    products: &mut [f64],
+) {
+    let n = genes.len();
+    let values = cells.map(|cell| lines.values(cell));
+    let rows: [_; N] = std::array::from_fn(|i| &values[i][genes.clone()][..n]);
+    for (k, products) in products.chunks_exact_mut(n).enumerate() {
+        let q = cells.map(|cell| basis.of(cell)[k]);
+        for (gene, sum) in products[..n].iter_mut().enumerate() {
+            *sum = (0..N).fold(*sum, |sum, i| sum + q[i] * rows[i][gene].to_f64());
+        }
+    }
+}
+
+/// What is subtracted.
+enum Fit<'a> {
+    /// The sum of the basis times the products with each gene.
+    Products { basis: &'a Basis, coefficients: &'a [f64] },
+    /// The means of the cell's group.
+    Means { groups: &'a Groups<'a>, means: &'a [f64] },
+}
+
+impl Fit<'_> {
+    /// Those of some genes in a row, from `first` on, of all `n_vars`.
+    #[inline(always)]
+    fn of(&self, cell: usize, first: usize, n_vars: usize, fits: &mut [f64]) {
+        fits.fill(0.0);
+        match self {
+            Self::Products { basis, coefficients } => {
+                for (k, &q) in basis.of(cell).iter().enumerate() {
+                    fits.iter_mut().zip(&coefficients[k * n_vars + first..]).for_each(|(fit, c)| *fit += q * c);
+                }
+            }
+            Self::Means { groups, means } => {
+                if let Some(g) = groups.of(cell) {
+                    fits.copy_from_slice(&means[g * n_vars + first..][..fits.len()]);
+                }
+            }
+        }
+    }
 }
 
 /// Elements that one task writes.
 const BLOCK: usize = 1 << 18;
 
-/// `out` = the matrix less `fit(cell, its genes)`.
-fn subtract<L: Lines, T: Value>(
-    ctx: &Ctx,
-    major: Axis,
-    lines: L,
-    fit: impl Fn(usize, &mut [f64]) + Sync,
-    out: &mut [T],
-) -> Result<()> {
+/// `out` = the matrix less its fit.
+fn subtract<L: Lines, T: Value>(ctx: &Ctx, major: Axis, lines: L, fit: &Fit, out: &mut [T]) -> Result<()> {
     let (n_obs, n_vars) =
         if major == Axis::Obs { (lines.n_major(), lines.n_minor()) } else { (lines.n_minor(), lines.n_major()) };
     let per_block = (BLOCK / n_vars.max(1)).max(1);
     let blocks: Vec<_> = even_ranges(n_obs, per_block).collect();
+    // Not -x, which would be a negative zero where a stored zero, added, makes a positive one.
+    let negate = |fits: &mut [f64]| fits.iter_mut().for_each(|x| *x = 0.0 - *x);
     ctx.run_chunks(out, per_block * n_vars, Vec::new, |residuals, b, out| {
         let cells = blocks[b].clone();
-        residuals.clear();
-        residuals.resize(out.len(), 0.0);
-        for (cell, residual) in cells.clone().zip(residuals.chunks_exact_mut(n_vars)) {
-            fit(cell, residual);
-            // Not -x, which would be a negative zero where a stored zero, added, makes a positive one.
-            residual.iter_mut().for_each(|x| *x = 0.0 - *x);
-        }
+        let first = cells.start;
         match major {
+            Axis::Obs if L::DENSE => widest(
+                #[inline(always)]
+                || {
+                    let mut fits = [0.0; TILE];
+                    for genes in even_ranges(n_vars, TILE) {
+                        let fits = &mut fits[..genes.len()];
+                        for (cell, out) in cells.clone().zip(out.chunks_exact_mut(n_vars)) {
+                            fit.of(cell, genes.start, n_vars, fits);
+                            let (values, out) = (lines.values(cell), &mut out[genes.clone()]);
+                            for ((out, x), fit) in out.iter_mut().zip(&values[genes.clone()]).zip(&*fits) {
+                                *out = T::from_f64((0.0 - fit) + x.to_f64());
+                            }
+                        }
+                    }
+                },
+            ),
             Axis::Obs => {
-                for (cell, residual) in cells.zip(residuals.chunks_exact_mut(n_vars)) {
-                    lines.for_each(cell, |gene, x| residual[gene] += x.to_f64());
+                residuals.resize(n_vars, 0.0);
+                for (cell, out) in cells.zip(out.chunks_exact_mut(n_vars)) {
+                    fit.of(cell, 0, n_vars, residuals);
+                    negate(residuals);
+                    lines.for_each(cell, |gene, x| residuals[gene] += x.to_f64());
+                    out.iter_mut().zip(residuals.iter()).for_each(|(out, &x)| *out = T::from_f64(x));
                 }
             }
             Axis::Var => {
-                let first = cells.start;
+                residuals.resize(out.len(), 0.0);
+                for (cell, residuals) in cells.clone().zip(residuals.chunks_exact_mut(n_vars)) {
+                    fit.of(cell, 0, n_vars, residuals);
+                }
+                negate(residuals);
                 for gene in 0..n_vars {
                     lines.for_each_in(gene, cells.clone(), |cell, x| {
                         residuals[(cell - first) * n_vars + gene] += x.to_f64();
                     });
                 }
+                out.iter_mut().zip(residuals.iter()).for_each(|(out, &x)| *out = T::from_f64(x));
             }
         }
-        out.iter_mut().zip(residuals.iter()).for_each(|(out, &x)| *out = T::from_f64(x));
         Ok(())
     })
 }

@@ -4,6 +4,7 @@ use crate::error::Result;
 use crate::matrix::reduce::{Aggregate, Wanted, aggregate};
 use crate::matrix::{Axis, Groups, Index, IndexSlice, Lines, Matrix, Storage, Value, ValueSliceMut};
 use crate::parallel::{Ctx, even_ranges};
+use crate::simd::widest;
 use crate::{bail, ensure, with_lines, with_values_mut};
 
 /// How to scale; the defaults are scanpy's.
@@ -195,19 +196,46 @@ impl<'a> Scaler<'a> {
         }
     }
 
-    /// A whole cell of a dense matrix.
-    #[inline(always)]
-    fn cell<V: Value, T: Value>(&self, cell: usize, values: &[V], out: &mut [T]) {
-        let Some(g) = self.groups.of(cell) else {
-            out.iter_mut().zip(values).for_each(|(out, x)| *out = T::from_f64(x.to_f64()));
-            return;
-        };
+    /// Centres and divisors of a cell's genes; none if it is in no group.
+    fn genes(&self, cell: usize) -> Option<(&[f64], &[f64])> {
+        let g = self.groups.of(cell)?;
         let genes = g * self.n_vars..(g + 1) * self.n_vars;
-        let by = self.centers[genes.clone()].iter().zip(&self.stds[genes]);
-        for ((out, x), (&center, &std)) in out.iter_mut().zip(values).zip(by) {
-            *out = T::from_f64(self.value(x.to_f64(), center, std));
-        }
+        Some((&self.centers[genes.clone()], &self.stds[genes]))
     }
+
+    /// A whole line of a dense matrix along `axis`.
+    fn line<V: Value, T: Value>(&self, axis: Axis, line: usize, values: &[V], out: &mut [T]) {
+        each(out.iter_mut().zip(values).map(|(out, x)| (x.to_f64(), out)), self, axis, line);
+    }
+
+    /// The same in place.
+    fn line_inplace<T: Value>(&self, axis: Axis, line: usize, values: &mut [T]) {
+        each(values.iter_mut().map(|x| (x.to_f64(), x)), self, axis, line);
+    }
+}
+
+/// Scales the values of a line of a dense matrix, each into its place.
+fn each<'t, T: Value>(values: impl Iterator<Item = (f64, &'t mut T)>, scaler: &Scaler, axis: Axis, line: usize) {
+    widest(
+        #[inline(always)]
+        || match axis {
+            Axis::Obs => match scaler.genes(line) {
+                Some((centers, stds)) => {
+                    for ((x, to), (&center, &std)) in values.zip(centers.iter().zip(stds)) {
+                        *to = T::from_f64(scaler.value(x, center, std));
+                    }
+                }
+                None => values.for_each(|(x, to)| *to = T::from_f64(x)),
+            },
+            Axis::Var if scaler.groups.is_all() => {
+                let (center, std) = (scaler.centers[line], scaler.stds[line]);
+                values.for_each(|(x, to)| *to = T::from_f64(scaler.value(x, center, std)));
+            }
+            Axis::Var => {
+                values.enumerate().for_each(|(cell, (x, to))| *to = T::from_f64(scaler.at(cell, line, x)));
+            }
+        },
+    )
 }
 
 /// Elements that one task writes.
@@ -248,14 +276,17 @@ fn scale_lines<L: Lines, T: Value>(
                 return Ok(());
             }
             for (line, out) in block.zip(out.chunks_exact_mut(n_other)) {
-                if L::DENSE && to == Axis::Obs {
-                    scaler.cell(line, &lines.values(line), out);
-                    continue;
+                if L::DENSE {
+                    scaler.line(to, line, &lines.values(line), out);
+                } else if to == Axis::Var {
+                    lines.for_each(line, |cell, x| out[cell] = T::from_f64(scaler.at(cell, line, x.to_f64())));
+                } else if let Some((centers, stds)) = scaler.genes(line) {
+                    lines.for_each(line, |gene, x| {
+                        out[gene] = T::from_f64(scaler.value(x.to_f64(), centers[gene], stds[gene]));
+                    });
+                } else {
+                    lines.for_each(line, |gene, x| out[gene] = T::from_f64(x.to_f64()));
                 }
-                lines.for_each(line, |other, x| {
-                    let (cell, gene) = if to == Axis::Obs { (line, other) } else { (other, line) };
-                    out[other] = T::from_f64(scaler.at(cell, gene, x.to_f64()));
-                });
             }
             Ok(())
         },
@@ -293,7 +324,7 @@ fn scale_values(ctx: &Ctx, matrix: &Matrix, scaler: &Scaler, values: ValueSliceM
     })
 }
 
-/// Each stored value over its standard deviation, in place.
+/// Each stored value over its divisor, in place: what is stored is not centred.
 fn scale_stored<I: Index, T: Value>(
     ctx: &Ctx,
     matrix: &Matrix,
@@ -315,13 +346,30 @@ fn scale_stored<I: Index, T: Value>(
             for line in pieces[p].clone() {
                 let stored = start(line)..start(line + 1);
                 let own = &mut values[stored.start - begin..stored.end - begin];
-                for (value, i) in own.iter_mut().zip(&indices[stored]) {
-                    let other = (i.to_i64() - base) as usize;
-                    let (cell, gene) = if matrix.major() == Axis::Obs { (line, other) } else { (other, line) };
-                    *value = T::from_f64(scaler.at(cell, gene, value.to_f64()));
+                if matrix.major() == Axis::Var {
+                    for (value, i) in own.iter_mut().zip(&indices[stored]) {
+                        *value = T::from_f64(scaler.at((i.to_i64() - base) as usize, line, value.to_f64()));
+                    }
+                } else if let Some((_, stds)) = scaler.genes(line) {
+                    divide_stored(scaler, own, &indices[stored], base, stds);
                 }
             }
             Ok(())
+        },
+    )
+}
+
+/// A cell's values over their genes' divisors. These are picked up block by block, so that the divisions are of vectors.
+fn divide_stored<I: Index, T: Value>(scaler: &Scaler, values: &mut [T], indices: &[I], base: i64, stds: &[f64]) {
+    const BLOCK: usize = 16;
+    widest(
+        #[inline(always)]
+        || {
+            for (values, indices) in values.chunks_mut(BLOCK).zip(indices.chunks(BLOCK)) {
+                let mut by = [1.0; BLOCK];
+                by.iter_mut().zip(indices).for_each(|(by, i)| *by = stds[(i.to_i64() - base) as usize]);
+                values.iter_mut().zip(by).for_each(|(x, std)| *x = T::from_f64(scaler.value(x.to_f64(), 0.0, std)));
+            }
         },
     )
 }
@@ -336,11 +384,7 @@ fn scale_dense<T: Value>(ctx: &Ctx, matrix: &Matrix, stride: usize, scaler: &Sca
         || (),
         |(), b, values| {
             for (i, line) in values.chunks_mut(stride.max(1)).enumerate() {
-                let at = b * per_block + i;
-                for (other, value) in line[..n_minor].iter_mut().enumerate() {
-                    let (cell, gene) = if matrix.major() == Axis::Obs { (at, other) } else { (other, at) };
-                    *value = T::from_f64(scaler.at(cell, gene, value.to_f64()));
-                }
+                scaler.line_inplace(matrix.major(), b * per_block + i, &mut line[..n_minor]);
             }
             Ok(())
         },

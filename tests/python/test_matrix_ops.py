@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import gc
+import os
+import pickle
+
 import numpy as np
 import pytest
 import scipy.sparse as sp
@@ -11,6 +15,7 @@ from hypothesis import strategies as st
 
 import scnative as scn
 from scnative import array
+from scnative._lib import Handle
 
 
 def counts(n_obs=31, n_vars=23, density=0.3, seed=0):
@@ -266,3 +271,40 @@ def test_shapes_and_positions_beyond_32_bits():
     assert array.stats(array.concat([tall, tall]), "obs", which="sum").sum.tolist() == [2, 0, 4]
     with pytest.raises(scn.ScnValueError, match="out: has length 4, must have 6442450941"):
         scn._lib.invoke("scn_matrix_to_dense", scn._matrix.View(wide), 0, 1, np.zeros(4, "f4"), 4)
+
+
+def test_large_results_are_the_librarys_memory_until_their_last_array_goes():
+    rng = np.random.default_rng(0)
+    X = sp.random(2000, 1500, 0.1, format="csr", dtype="f4", random_state=rng)
+    made = array.to_major(X, "var")
+    theirs = X.tocsc()
+    assert not made.data.flags.owndata and made.data.flags.writeable and made.indices.flags.writeable
+    data, copy, pickled = made.data, made.copy(), pickle.loads(pickle.dumps(made))
+    made.data *= 2
+    made.eliminate_zeros()
+    made.sum_duplicates()
+    assert (made != theirs * 2).nnz == 0 and (copy != theirs).nnz == 0 and (pickled != theirs).nnz == 0
+    del made
+    gc.collect()
+    np.testing.assert_array_equal(data, theirs.data * 2)
+    if hasattr(os, "fork"):
+        child = os.fork()
+        if child == 0:
+            os._exit(0 if np.array_equal(data, theirs.data * 2) else 1)
+        assert os.waitpid(child, 0)[1] == 0
+
+
+def test_large_results_are_freed_with_their_last_array(monkeypatch):
+    freed = []
+    release = Handle._release
+    monkeypatch.setattr(Handle, "_release", staticmethod(lambda *handle: (freed.append(1), release(*handle))))
+    made = array.to_major(sp.random(2000, 1500, 0.1, format="csr", dtype="f4", random_state=0), "var")
+    indices = made.indices
+    del made
+    gc.collect()
+    assert not freed
+    del indices
+    gc.collect()
+    assert freed == [1]
+    small = array.to_major(counts(), "var")
+    assert freed == [1, 1] and small.data.flags.owndata

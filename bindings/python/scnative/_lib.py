@@ -202,6 +202,10 @@ class Handle:
         """Frees the result now. In a finalizer, a KeyboardInterrupt that happens to come would be lost."""
         self._finalizer()
 
+    def lend(self) -> None:
+        """Says that numpy arrays share the memory: they keep this object alive, and may be in use while Python ends."""
+        self._finalizer.atexit = False
+
     @property
     def out(self) -> int:
         return ctypes.addressof(self.pointer)

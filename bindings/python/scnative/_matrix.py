@@ -138,9 +138,11 @@ def sparse_handle() -> Handle:
 
 
 def to_scipy(handle: Handle, index_dtype: Any = None, view: str = "scn_sparse_view") -> Any:
-    """An ``ScnSparse`` result as scipy's csr_matrix or csc_matrix, copied out and freed; indptr gets the type of indices.
+    """An ``ScnSparse`` result as scipy's csr_matrix or csc_matrix; indptr gets the type of indices.
 
-    ``view`` is the function that describes the handle's matrix, for handles that have one among other things.
+    A large one is not copied: its arrays are the library's memory, which is freed with the last of them. A small one is
+    copied and freed at once. ``view`` is the function that describes the handle's matrix, for handles that have one among
+    other things.
     """
     import numpy as np
     import scipy.sparse as sp
@@ -148,10 +150,14 @@ def to_scipy(handle: Handle, index_dtype: Any = None, view: str = "scn_sparse_vi
     m = options("ScnMatrix")
     plain(view, handle.value, m)
     lines = m.n_obs if m.major == abi.SCN_OBS else m.n_vars
-    indices = _copy_out(m.indices, m.nnz, np.dtype(DTYPES[m.index_type]))
-    indptr = _copy_out(m.indptr, lines + 1, np.dtype("i8"))
-    values = _copy_out(m.values, m.nnz, np.dtype(DTYPES[m.value_type]))
-    handle.free()
+    indptr = np.array(_Memory(handle, m.indptr, lines + 1, "i8"))
+    indices = np.asarray(_Memory(handle, m.indices, m.nnz, DTYPES[m.index_type]))
+    values = np.asarray(_Memory(handle, m.values, m.nnz, DTYPES[m.value_type]))
+    if indices.nbytes + values.nbytes < LARGE:
+        indices, values = indices.copy(), values.copy()
+        handle.free()
+    else:
+        handle.lend()
     if index_dtype is None:
         index_dtype = indices.dtype if m.nnz <= np.iinfo(indices.dtype).max else np.dtype("i8")
     index_dtype = np.dtype(index_dtype)
@@ -164,10 +170,16 @@ def to_scipy(handle: Handle, index_dtype: Any = None, view: str = "scn_sparse_vi
     return made
 
 
-def _copy_out(address: int | None, n: int, dtype: Any) -> Any:
-    import numpy as np
 
-    out = np.empty(n, dtype)
-    if n:
-        ctypes.memmove(out.ctypes.data, address, out.nbytes)
-    return out
+#: Bytes from which on a result is not copied.
+LARGE = 1 << 20
+
+
+class _Memory:
+    """Memory of the library for numpy: arrays of it keep this object, and it keeps the handle that owns the memory."""
+
+    def __init__(self, handle: Handle, address: int | None, n: int, dtype: str):
+        self.handle = handle
+        # numpy takes no null pointer, which nothing may have.
+        place = (address, False) if n else (ctypes.addressof(handle.pointer), False)
+        self.__array_interface__ = {"version": 3, "shape": (n,), "typestr": ("<" if sys.byteorder == "little" else ">") + dtype, "data": place}
