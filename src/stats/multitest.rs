@@ -13,6 +13,17 @@ pub enum Correction {
 
 /// Writes the adjusted p-values, at most 1. A NaN stays NaN and counts as no test, as in R's `p.adjust`.
 pub fn adjust(correction: Correction, p: &[f64], adjusted: &mut [f64]) {
+    adjust_with(correction, p, adjusted, &mut AdjustScratch::default());
+}
+
+/// Scratch space of [`adjust_with`].
+#[derive(Default)]
+pub struct AdjustScratch {
+    order: Vec<(u64, usize)>,
+}
+
+/// [`adjust`] for one set of tests after the other.
+pub fn adjust_with(correction: Correction, p: &[f64], adjusted: &mut [f64], scratch: &mut AdjustScratch) {
     assert_eq!(p.len(), adjusted.len());
     let n_tests = p.iter().filter(|p| !p.is_nan()).count();
     let n = n_tests as f64;
@@ -28,7 +39,9 @@ pub fn adjust(correction: Correction, p: &[f64], adjusted: &mut [f64]) {
     };
     // p-values are not negative, so that their bits are in their order (-0 is made 0).
     let tests = p.iter().enumerate().filter(|(_, p)| !p.is_nan());
-    let mut order: Vec<(u64, usize)> = tests.map(|(i, p)| ((p + 0.0).to_bits(), i)).collect();
+    let order = &mut scratch.order;
+    order.clear();
+    order.extend(tests.map(|(i, p)| ((p + 0.0).to_bits(), i)));
     order.sort_unstable();
     adjusted.fill(f64::NAN);
     let mut least = 1.0f64;

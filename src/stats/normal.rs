@@ -31,6 +31,11 @@ pub fn two_sided_p(z: f64) -> f64 {
     p - p * (low * log_slope(x))
 }
 
+/// [`two_sided_p`] of each.
+pub fn two_sided_p_values(z: &[f64], p: &mut [f64]) {
+    z.iter().zip(p).for_each(|(&z, p)| *p = two_sided_p(z));
+}
+
 /// ln P(|Z| >= |z|), finite for every finite z below 1e154.
 pub fn ln_two_sided_p(z: f64) -> f64 {
     let z = z.abs();

@@ -3,6 +3,9 @@
 //! A value becomes an unsigned number in the same order (its ordinal), a pair one integer: the ordinal above, the group
 //! below. Ranks need only the runs of equal ordinals, not the order of groups within them.
 
+/// Whole numbers below it are told apart from others: the sum of 5e8 of them is exact in f64.
+pub const WHOLE: u32 = 1 << 24;
+
 /// A type whose values have ordinals: unsigned numbers in the same order.
 pub trait Ordinal: Copy {
     /// An ordinal of 32 bits, if this value is one that some 32-bit type holds exactly. The same mapping is used for all
@@ -10,6 +13,18 @@ pub trait Ordinal: Copy {
     fn narrow(self) -> Option<u32>;
     /// An ordinal of 64 bits, which every value has.
     fn wide(self) -> u64;
+    /// The narrow ordinal with a slot.
+    #[inline(always)]
+    fn narrow_pair(self, group: u32) -> Option<u64> {
+        self.narrow().map(|ordinal| Pair::pack(u64::from(ordinal), group))
+    }
+    /// The wide ordinal with a slot.
+    #[inline(always)]
+    fn wide_pair(self, group: u32) -> Option<u128> {
+        Some(Pair::pack(self.wide(), group))
+    }
+    /// The value, if it is a whole number from 0 to below [`WHOLE`].
+    fn whole(self) -> Option<u32>;
 }
 
 fn ordinal_f32(value: f32) -> u32 {
@@ -26,6 +41,11 @@ impl Ordinal for f32 {
     fn wide(self) -> u64 {
         u64::from(ordinal_f32(self))
     }
+    #[inline(always)]
+    fn whole(self) -> Option<u32> {
+        let whole = self as i32;
+        (whole as f32 == self && (0..WHOLE as i32).contains(&whole)).then_some(whole as u32)
+    }
 }
 
 impl Ordinal for f64 {
@@ -39,6 +59,11 @@ impl Ordinal for f64 {
         let bits = self.to_bits();
         if bits >> 63 == 1 { !bits } else { bits | 1 << 63 }
     }
+    #[inline(always)]
+    fn whole(self) -> Option<u32> {
+        let whole = self as i32;
+        (f64::from(whole) == self && (0..WHOLE as i32).contains(&whole)).then_some(whole as u32)
+    }
 }
 
 macro_rules! small_integers {
@@ -51,6 +76,10 @@ macro_rules! small_integers {
             #[inline(always)]
             fn wide(self) -> u64 {
                 (i64::from(self) - i64::from(i32::MIN)) as u64
+            }
+            #[inline(always)]
+            fn whole(self) -> Option<u32> {
+                u32::try_from(self).ok().filter(|&whole| whole < WHOLE)
             }
         }
     )+};
@@ -66,6 +95,10 @@ impl Ordinal for u32 {
     fn wide(self) -> u64 {
         u64::from(self)
     }
+    #[inline(always)]
+    fn whole(self) -> Option<u32> {
+        Some(self).filter(|&whole| whole < WHOLE)
+    }
 }
 
 impl Ordinal for i64 {
@@ -77,6 +110,10 @@ impl Ordinal for i64 {
     fn wide(self) -> u64 {
         self as u64 ^ 1 << 63
     }
+    #[inline(always)]
+    fn whole(self) -> Option<u32> {
+        u32::try_from(self).ok().filter(|&whole| whole < WHOLE)
+    }
 }
 
 impl Ordinal for u64 {
@@ -87,6 +124,10 @@ impl Ordinal for u64 {
     #[inline(always)]
     fn wide(self) -> u64 {
         self
+    }
+    #[inline(always)]
+    fn whole(self) -> Option<u32> {
+        u32::try_from(self).ok().filter(|&whole| whole < WHOLE)
     }
 }
 
@@ -129,55 +170,182 @@ impl Pair for u128 {
     }
 }
 
-/// Below this many pairs, a comparison sort is quicker than passes over buckets.
-const FEW: usize = 64;
-/// The widest digit of a pass.
-const MAX_DIGIT: u32 = 11;
+/// Equal steps of ordinals: a map that keeps their order.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Buckets {
+    least: u64,
+    most: u64,
+    shift: u32,
+    scale: u64,
+}
 
-/// Sorts pairs by ordinal; `spare` is scratch space.
+impl Buckets {
+    /// At most `n` buckets, numbered from 0, from the least to the greatest ordinal.
+    pub fn new(least: u64, most: u64, n: u32) -> Self {
+        let range = most - least;
+        let shift = 32u32.saturating_sub(range.leading_zeros());
+        Self { least, most, shift, scale: (u64::from(n) << 32) / ((range >> shift) + 1) }
+    }
+
+    /// The bucket of an ordinal that is not outside.
+    #[inline(always)]
+    pub fn of(&self, ordinal: u64) -> usize {
+        ((((ordinal - self.least) >> self.shift) * self.scale) >> 32) as usize
+    }
+
+    /// The bucket of any ordinal; of one outside that of the nearest end.
+    #[inline(always)]
+    pub fn of_any(&self, ordinal: u64) -> usize {
+        self.of(ordinal.clamp(self.least, self.most))
+    }
+}
+
+/// Below this many pairs, a comparison sort is quicker than buckets.
+const FEW: usize = 24;
+/// More pairs than this in one bucket are divided among buckets of their own.
+const CROWD: u32 = 24;
+/// How often crowds are divided before they are left to a comparison sort.
+const DIVISIONS: u32 = 2;
+
+/// Sorts pairs by ordinal. It owns the scratch space.
 ///
-/// A radix sort over just the bits in which the ordinals differ: counts, whatever type holds them, have few of them.
-pub fn sort_by_ordinal<P: Pair>(pairs: &mut [P], spare: &mut Vec<P>) {
-    let n = pairs.len();
-    if n <= FEW {
-        pairs.sort_unstable();
+/// One pass counts how many pairs fall into each of as many buckets as there are pairs, one puts them there, and
+/// insertion sorts what shares a bucket, mostly one or two. Buckets that equal or crowded values fill are divided again.
+#[derive(Default)]
+pub struct Sorter<P> {
+    spare: Vec<P>,
+    ends: Vec<u32>,
+}
+
+impl<P: Pair> Sorter<P> {
+    pub fn sort(&mut self, pairs: &mut Vec<P>) {
+        let n = pairs.len();
+        if n <= FEW || u32::try_from(n).is_err() {
+            pairs.sort_unstable();
+            return;
+        }
+        self.spare.resize(n, P::default());
+        sort_into(pairs, &mut self.spare, &mut self.ends, DIVISIONS);
+        std::mem::swap(pairs, &mut self.spare);
+    }
+}
+
+/// Sorts `from` into `to`; what is left in `from` is of no use.
+fn sort_into<P: Pair>(from: &mut [P], to: &mut [P], ends: &mut Vec<u32>, divisions: u32) {
+    let (least, most) = from.iter().fold((u64::MAX, 0), |(least, most), pair| {
+        let ordinal = pair.ordinal();
+        (ordinal.min(least), ordinal.max(most))
+    });
+    if least == most {
+        to.copy_from_slice(from);
         return;
     }
-    let first = pairs[0].ordinal();
-    let differing = pairs.iter().fold(0, |bits, pair| bits | (pair.ordinal() ^ first));
-    if differing == 0 {
-        return;
+    let buckets = Buckets::new(least, most, from.len() as u32);
+    ends.clear();
+    ends.resize(from.len(), 0);
+    for pair in &*from {
+        ends[buckets.of(pair.ordinal())] += 1;
     }
-    let lowest = differing.trailing_zeros();
-    let width = 64 - differing.leading_zeros() - lowest;
-    // About as many buckets as pairs, and digits of equal width.
-    let widest = (usize::BITS - n.leading_zeros()).clamp(6, MAX_DIGIT);
-    let passes = width.div_ceil(widest);
-    let digit = width.div_ceil(passes);
-    let mask = (1u64 << digit) - 1;
-    spare.clear();
-    spare.resize(n, P::default());
-    let (mut from, mut to) = (&mut *pairs, &mut spare[..]);
-    for pass in 0..passes {
-        let shift = lowest + pass * digit;
-        let bucket = |pair: P| ((pair.ordinal() >> shift) & mask) as usize;
-        let mut starts = [0usize; 1 << MAX_DIGIT];
-        for &pair in from.iter() {
-            starts[bucket(pair)] += 1;
+    let (mut before, mut fullest) = (0, 0);
+    for end in &mut *ends {
+        let count = std::mem::replace(end, before);
+        before += count;
+        fullest = fullest.max(count);
+    }
+    // What was the start of a bucket moves on to its end.
+    for pair in &*from {
+        let at = &mut ends[buckets.of(pair.ordinal())];
+        to[*at as usize] = *pair;
+        *at += 1;
+    }
+    if fullest > CROWD {
+        let mut start = 0;
+        for end in std::mem::take(ends) {
+            if end - start > CROWD {
+                let crowd = start as usize..end as usize;
+                if divisions == 0 {
+                    to[crowd].sort_unstable();
+                } else {
+                    from[crowd.clone()].copy_from_slice(&to[crowd.clone()]);
+                    sort_into(&mut from[crowd.clone()], &mut to[crowd], ends, divisions - 1);
+                }
+            }
+            start = end;
+        }
+    }
+    insertion_sort(to);
+}
+
+/// For pairs of which none is far from its place.
+fn insertion_sort<P: Pair>(pairs: &mut [P]) {
+    for i in 1..pairs.len() {
+        let pair = pairs[i];
+        let mut at = i;
+        while at > 0 && pairs[at - 1].ordinal() > pair.ordinal() {
+            pairs[at] = pairs[at - 1];
+            at -= 1;
+        }
+        pairs[at] = pair;
+    }
+}
+
+/// Sorted pairs, among which others are placed: where the search for one begins is looked up.
+#[derive(Default)]
+pub struct Places<P> {
+    sorted: Vec<P>,
+    buckets: Buckets,
+    /// Where each bucket begins; one more than there are buckets.
+    starts: Vec<u32>,
+    sorter: Sorter<P>,
+}
+
+impl<P: Pair> Places<P> {
+    /// Buckets for each pair: most that are looked up are empty or have one.
+    const BUCKETS: usize = 3;
+
+    pub fn fill(&mut self, pairs: &[P]) {
+        self.sorted.clear();
+        self.sorted.extend_from_slice(pairs);
+        self.sorter.sort(&mut self.sorted);
+        let (Some(least), Some(most)) = (self.sorted.first(), self.sorted.last()) else { return };
+        let n = (pairs.len() * Self::BUCKETS).min(1 << 24);
+        self.buckets = Buckets::new(least.ordinal(), most.ordinal(), n as u32);
+        self.starts.clear();
+        self.starts.resize(n + 1, 0);
+        for pair in &self.sorted {
+            self.starts[self.buckets.of(pair.ordinal()) + 1] += 1;
         }
         let mut before = 0;
-        for start in &mut starts[..=mask as usize] {
-            before += std::mem::replace(start, before);
+        for start in &mut self.starts {
+            before += *start;
+            *start = before;
         }
-        for &pair in from.iter() {
-            let at = &mut starts[bucket(pair)];
-            to[*at] = pair;
-            *at += 1;
-        }
-        std::mem::swap(&mut from, &mut to);
     }
-    if passes % 2 == 1 {
-        pairs.copy_from_slice(spare);
+
+    pub fn sorted(&self) -> &[P] {
+        &self.sorted
+    }
+
+    /// How many pairs have lower ordinals, and how many have this one.
+    #[inline(always)]
+    pub fn of(&self, ordinal: u64) -> (u64, u64) {
+        if self.sorted.is_empty() {
+            return (0, 0);
+        }
+        let bucket = self.buckets.of_any(ordinal);
+        let (start, end) = (self.starts[bucket] as usize, self.starts[bucket + 1] as usize);
+        let shared = &self.sorted[start..end];
+        if shared.len() > 8 {
+            let below = shared.partition_point(|pair| pair.ordinal() < ordinal);
+            let tied = shared[below..].partition_point(|pair| pair.ordinal() == ordinal);
+            return ((start + below) as u64, tied as u64);
+        }
+        let (mut below, mut tied) = (start as u64, 0);
+        for pair in shared {
+            below += u64::from(pair.ordinal() < ordinal);
+            tied += u64::from(pair.ordinal() == ordinal);
+        }
+        (below, tied)
     }
 }
 
@@ -212,7 +380,7 @@ mod tests {
         let mut pairs: Vec<P> = ordinals.iter().enumerate().map(|(i, &o)| P::pack(o, i as u32)).collect();
         let mut want = pairs.clone();
         want.sort_by_key(|pair| pair.ordinal());
-        sort_by_ordinal(&mut pairs, &mut Vec::new());
+        Sorter::default().sort(&mut pairs);
         let key = |pairs: &[P]| pairs.iter().map(|p| p.ordinal()).collect::<Vec<_>>();
         assert_eq!(key(&pairs), key(&want));
         pairs.sort_unstable();
@@ -246,6 +414,36 @@ mod tests {
             prop_assert_eq!(i.cmp(&j), i.narrow().cmp(&j.narrow()));
             prop_assert_eq!(i64::from(i).narrow(), i.narrow());
         }
+    }
+
+    proptest! {
+        /// Crowds: many equal values, and steps of very different sizes.
+        #[test]
+        fn sorts_crowds(picks in prop::collection::vec((0u32..40, 0u64..3), 0..900)) {
+            check_sort::<u64>(&picks.iter().map(|&(shift, x)| ((x << shift) + x) as u32 as u64).collect::<Vec<_>>());
+            check_sort::<u128>(&picks.iter().map(|&(shift, x)| (x << (shift + shift / 2)) + x).collect::<Vec<_>>());
+        }
+
+        #[test]
+        fn places_count_what_is_below_and_tied(ordinals in prop::collection::vec(0u64..300, 0..200), shift in 0u32..50) {
+            let ordinals: Vec<u64> = ordinals.iter().map(|&o| 1 + (o << shift)).collect();
+            let pairs: Vec<u128> = ordinals.iter().map(|&o| P128::pack(o, 7)).collect();
+            let mut places = Places::default();
+            places.fill(&pairs);
+            for x in ordinals.iter().flat_map(|&o| [o - 1, o, o + 1]) {
+                let count = |keep: &dyn Fn(u64) -> bool| ordinals.iter().filter(|&&o| keep(o)).count() as u64;
+                prop_assert_eq!(places.of(x), (count(&|o| o < x), count(&|o| o == x)));
+            }
+        }
+    }
+    type P128 = u128;
+
+    #[test]
+    fn whole_numbers() {
+        assert_eq!([0.0f32, -0.0, 3.0, 1e7].map(Ordinal::whole), [Some(0), Some(0), Some(3), Some(10_000_000)]);
+        assert_eq!([0.5f32, -1.0, 3e9, f32::NAN, f32::INFINITY].map(Ordinal::whole), [None; 5]);
+        assert_eq!([0.5f64, -1.0, 3e9, f64::NAN, 16777216.0].map(Ordinal::whole), [None; 5]);
+        assert_eq!((7u64.whole(), (-7i64).whole(), u32::MAX.whole()), (Some(7), None, None));
     }
 
     #[test]

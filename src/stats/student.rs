@@ -18,6 +18,11 @@ pub fn two_sided_p(t: f64, df: f64) -> f64 {
     }
 }
 
+/// [`two_sided_p`] of each.
+pub fn two_sided_p_values(t: &[f64], df: &[f64], p: &mut [f64]) {
+    t.iter().zip(df).zip(p).for_each(|((&t, &df), p)| *p = two_sided_p(t, df));
+}
+
 /// ln P(|T| >= |t|), also where the probability itself is below the least double.
 pub fn ln_two_sided_p(t: f64, df: f64) -> f64 {
     match tail(t, df) {

@@ -8,7 +8,7 @@ use crate::ffi::stats::correction;
 use crate::ffi::status::{ScnStatus, guard, non_null};
 use crate::matrix::Groups;
 use crate::tl::rank_genes_groups::fold_change::{Convention, FoldChange};
-use crate::tl::rank_genes_groups::{Method, Options, Ranked, Reference, Wanted, order, rank_genes_groups};
+use crate::tl::rank_genes_groups::{Method, Options, Reference, Results, order, rank_genes_groups_into};
 use crate::{bail, ensure};
 use safer_ffi::derive_ReprC;
 
@@ -322,38 +322,20 @@ pub unsafe extern "C" fn scn_tl_rank_genes_groups(
             let means_reference = table(outputs.means_reference, "means_reference")?;
             let fractions = table(outputs.fractions, "fractions")?;
             let fractions_reference = table(outputs.fractions_reference, "fractions_reference")?;
-            let wanted = Wanted {
-                scores: scores.is_some(),
-                pvals: pvals.is_some(),
-                ln_pvals: ln_pvals.is_some(),
-                pvals_adj: pvals_adj.is_some(),
-                log_fold_changes: log_fold_changes.is_some(),
-                u: u.is_some(),
-                auroc: auroc.is_some(),
-                means: means.is_some(),
-                means_reference: means_reference.is_some(),
-                fractions: fractions.is_some(),
-                fractions_reference: fractions_reference.is_some(),
+            let results = Results {
+                scores: scores.unwrap_or_default(),
+                pvals: pvals.unwrap_or_default(),
+                ln_pvals: ln_pvals.unwrap_or_default(),
+                pvals_adj: pvals_adj.unwrap_or_default(),
+                log_fold_changes: log_fold_changes.unwrap_or_default(),
+                u: u.unwrap_or_default(),
+                auroc: auroc.unwrap_or_default(),
+                means: means.unwrap_or_default(),
+                means_reference: means_reference.unwrap_or_default(),
+                fractions: fractions.unwrap_or_default(),
+                fractions_reference: fractions_reference.unwrap_or_default(),
             };
-            let ranked: Ranked = rank_genes_groups(ctx, &matrix, &groups, &options, &wanted)?;
-            for (out, result) in [
-                (scores, ranked.scores),
-                (pvals, ranked.pvals),
-                (ln_pvals, ranked.ln_pvals),
-                (pvals_adj, ranked.pvals_adj),
-                (log_fold_changes, ranked.log_fold_changes),
-                (u, ranked.u),
-                (auroc, ranked.auroc),
-                (means, ranked.means),
-                (means_reference, ranked.means_reference),
-                (fractions, ranked.fractions),
-                (fractions_reference, ranked.fractions_reference),
-            ] {
-                if let Some(out) = out {
-                    out.copy_from_slice(&result);
-                }
-            }
-            Ok(())
+            rank_genes_groups_into(ctx, &matrix, &groups, &options, results)
         })
     }
 }

@@ -15,7 +15,7 @@
 //! scanpy_v1 takes the mean of logarithms for a logarithm of means: it understates the change of genes that vary much.
 //! seurat_v5's pseudocount is a count of the whole group, so that its weight falls with the size of the group.
 
-use super::sides::Side;
+use super::sides::{Row, Side};
 use crate::ensure;
 use crate::error::Result;
 use libm::{expm1, log};
@@ -88,6 +88,11 @@ impl FoldChange {
             Convention::SeuratV4 | Convention::SeuratV5 | Convention::SeuratV4Means => 1.0,
             Convention::Difference => 0.0,
         })
+    }
+
+    /// Writes the log fold changes of some genes.
+    pub(super) fn fill(&self, group: Row, other: Row, out: &mut [f64]) {
+        out.iter_mut().enumerate().for_each(|(i, out)| *out = self.of((group.side(i), other.side(i))));
     }
 
     /// The log fold change of the first side over the second.

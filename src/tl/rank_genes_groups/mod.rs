@@ -1,23 +1,26 @@
 //! Genes that tell a group of cells from the others: Wilcoxon's rank sum test, t-tests, fold changes.
 //!
 //! In the order to read it: [`Options`] and [`rank_genes_groups`] here; [`sides`] (what every method needs to know of a
-//! group and of what it is compared with); [`wilcoxon`] and [`t_test`]; [`fold_change`]; [`order`].
+//! group and of what it is compared with); [`wilcoxon`] with [`tally`], and [`t_test`]; [`fold_change`]; [`order`].
 
 pub mod fold_change;
 pub mod order;
 mod sides;
 pub mod t_test;
+mod tally;
 pub mod wilcoxon;
 
 use crate::error::Result;
 use crate::matrix::{Axis, Groups, Lines, Matrix, Value};
 use crate::parallel::Ctx;
-use crate::stats::multitest::{Correction, adjust};
+use crate::stats::multitest::{AdjustScratch, Correction, adjust_with};
+use crate::stats::{normal, student};
 use crate::{bail, ensure, with_lines};
 use fold_change::FoldChange;
 pub use sides::Side;
-use sides::Sides;
+use sides::{Row, Sides};
 use std::sync::atomic::{AtomicBool, Ordering};
+use wilcoxon::Tested;
 
 /// The test.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -117,13 +120,77 @@ pub struct Ranked {
     pub fractions_reference: Vec<f64>,
 }
 
+/// Where results go: tables as those of [`Ranked`], empty if not wanted.
+#[derive(Debug, Default)]
+pub struct Results<'a> {
+    pub scores: &'a mut [f64],
+    pub pvals: &'a mut [f64],
+    pub ln_pvals: &'a mut [f64],
+    pub pvals_adj: &'a mut [f64],
+    pub log_fold_changes: &'a mut [f64],
+    pub u: &'a mut [f64],
+    pub auroc: &'a mut [f64],
+    pub means: &'a mut [f64],
+    pub means_reference: &'a mut [f64],
+    pub fractions: &'a mut [f64],
+    pub fractions_reference: &'a mut [f64],
+}
+
+impl<'a> Results<'a> {
+    fn tables(&mut self) -> [&mut &'a mut [f64]; 11] {
+        [
+            &mut self.scores,
+            &mut self.pvals,
+            &mut self.ln_pvals,
+            &mut self.pvals_adj,
+            &mut self.log_fold_changes,
+            &mut self.u,
+            &mut self.auroc,
+            &mut self.means,
+            &mut self.means_reference,
+            &mut self.fractions,
+            &mut self.fractions_reference,
+        ]
+    }
+
+    fn wanted(&self) -> Wanted {
+        Wanted {
+            scores: !self.scores.is_empty(),
+            pvals: !self.pvals.is_empty(),
+            ln_pvals: !self.ln_pvals.is_empty(),
+            pvals_adj: !self.pvals_adj.is_empty(),
+            log_fold_changes: !self.log_fold_changes.is_empty(),
+            u: !self.u.is_empty(),
+            auroc: !self.auroc.is_empty(),
+            means: !self.means.is_empty(),
+            means_reference: !self.means_reference.is_empty(),
+            fractions: !self.fractions.is_empty(),
+            fractions_reference: !self.fractions_reference.is_empty(),
+        }
+    }
+
+    /// The results of each group.
+    fn rows(mut self, n_groups: usize, n_vars: usize) -> Vec<Results<'a>> {
+        (0..n_groups)
+            .map(|_| {
+                let mut row = Results::default();
+                for (all, part) in self.tables().into_iter().zip(row.tables()) {
+                    let n = n_vars.min(all.len());
+                    *part = all.split_off_mut(..n).unwrap_or_default();
+                }
+                row
+            })
+            .collect()
+    }
+}
+
 /// Compares each group with its reference, gene by gene.
 ///
 /// - `groups`: the groups; a cell in none counts in the rest, and takes no part if the reference is a group.
 /// - Every group must have `min_cells` cells at least; the rest two for a t-test, one for Wilcoxon.
 /// - Fold changes undo a logarithm, so the values should be log1p of normalised counts; whole numbers get a warning.
 /// - A value that is NaN or infinite is an error.
-/// - Memory: the results twice, one or two numbers per group and gene, and per thread a gene's values.
+/// - Memory: the results, two to four numbers per group and gene, and per thread a gene's values.
 pub fn rank_genes_groups(
     ctx: &Ctx,
     matrix: &Matrix,
@@ -132,56 +199,238 @@ pub fn rank_genes_groups(
     wanted: &Wanted,
 ) -> Result<Ranked> {
     check_options(options, wanted)?;
+    let n = groups.n_groups() * matrix.n_vars();
+    let table = |wanted: bool| vec![0.0; if wanted { n } else { 0 }];
+    let mut ranked = Ranked {
+        scores: table(wanted.scores),
+        pvals: table(wanted.pvals),
+        ln_pvals: table(wanted.ln_pvals),
+        pvals_adj: table(wanted.pvals_adj),
+        log_fold_changes: table(wanted.log_fold_changes),
+        u: table(wanted.u),
+        auroc: table(wanted.auroc),
+        means: table(wanted.means),
+        means_reference: table(wanted.means_reference),
+        fractions: table(wanted.fractions),
+        fractions_reference: table(wanted.fractions_reference),
+    };
+    let results = Results {
+        scores: &mut ranked.scores,
+        pvals: &mut ranked.pvals,
+        ln_pvals: &mut ranked.ln_pvals,
+        pvals_adj: &mut ranked.pvals_adj,
+        log_fold_changes: &mut ranked.log_fold_changes,
+        u: &mut ranked.u,
+        auroc: &mut ranked.auroc,
+        means: &mut ranked.means,
+        means_reference: &mut ranked.means_reference,
+        fractions: &mut ranked.fractions,
+        fractions_reference: &mut ranked.fractions_reference,
+    };
+    rank_genes_groups_into(ctx, matrix, groups, options, results)?;
+    Ok(ranked)
+}
+
+/// [`rank_genes_groups`] whose results are written to where they shall be, each table `n_groups` x `n_vars`.
+pub fn rank_genes_groups_into(
+    ctx: &Ctx,
+    matrix: &Matrix,
+    groups: &Groups,
+    options: &Options,
+    mut results: Results,
+) -> Result<()> {
+    let wanted = &results.wanted();
+    check_options(options, wanted)?;
     check_sizes(matrix, groups, options)?;
+    let (n_groups, n_vars) = (groups.n_groups(), matrix.n_vars());
+    for table in results.tables() {
+        ensure!(
+            table.is_empty() || table.len() == n_groups * n_vars,
+            Shape,
+            "results: a table has {} elements, must have {n_groups} (n_groups) x {n_vars} (n_vars)",
+            table.len()
+        );
+    }
     let canonical = matrix.canonical(ctx)?;
     let matrix = &canonical.view();
 
-    let t_test = options.method != Method::Wilcoxon;
     let tested = wanted.scores || wanted.pvals || wanted.ln_pvals || wanted.pvals_adj || wanted.u || wanted.auroc;
-    let share = if t_test { 0.8 } else { 0.2 };
-    let sides = ctx.within(0.0, share, || Sides::new(ctx, matrix, groups, options, wanted.log_fold_changes))?;
-    if !sides.all_finite() {
+    // Wilcoxon's pass over the values gives sums and numbers of non-zeros as well.
+    let wilcoxon = if tested && options.method == Method::Wilcoxon {
+        Some(ctx.within(0.0, 0.8, || Tested::new(ctx, matrix, groups, options))?)
+    } else {
+        None
+    };
+    let described = wanted.log_fold_changes
+        || wanted.means
+        || wanted.means_reference
+        || wanted.fractions
+        || wanted.fractions_reference;
+    let sides = if described || wilcoxon.is_none() {
+        let known = wilcoxon.as_ref().map(|tested| tested.moments(ctx)).transpose()?;
+        let from = if wilcoxon.is_some() { 0.8 } else { 0.0 };
+        Some(ctx.within(from, 0.85, || Sides::new(ctx, matrix, groups, options, wanted.log_fold_changes, known))?)
+    } else {
+        None
+    };
+    let finite = match (&wilcoxon, &sides) {
+        (Some(tested), _) => tested.finite,
+        (None, Some(sides)) => sides.all_finite(ctx)?,
+        (None, None) => true,
+    };
+    if !finite {
         check_finite(ctx, matrix)?;
     }
-    if wanted.log_fold_changes && options.fold_change.convention.takes_logarithms() && whole_numbers(ctx, matrix)? {
+    let whole =
+        || if wilcoxon.as_ref().is_some_and(|tested| tested.whole) { Ok(true) } else { whole_numbers(ctx, matrix) };
+    if wanted.log_fold_changes && options.fold_change.convention.takes_logarithms() && whole()? {
         ctx.warn(
             "matrix: holds whole numbers only, as raw counts do; rank_genes_groups expects log-normalised values, \
              and the fold changes are wrong without",
         );
     }
 
-    let mut ranked = Ranked::default();
-    if tested {
-        ctx.within(share, 1.0, || {
-            if t_test {
-                t_test::fill(ctx, &sides, options.method, wanted, &mut ranked)
-            } else {
-                wilcoxon::fill(ctx, matrix, groups, options, wanted, &mut ranked)
+    let compared = Compared { wilcoxon, sides, options, n_vars, wanted: *wanted };
+    // A few tasks for each thread, none of more groups than the test's results of are read together.
+    let group_by = n_groups.div_ceil(6 * ctx.threads()).min(wilcoxon::ROWS);
+    let mut rows = results.rows(n_groups, n_vars);
+    ctx.within(0.85, 1.0, || {
+        ctx.run_chunks(&mut rows, group_by, Scratch::default, |scratch, chunk, rows| {
+            compared.write(chunk * group_by, rows, scratch);
+            Ok(())
+        })
+    })
+}
+
+/// All that the results are made of.
+struct Compared<'a> {
+    wilcoxon: Option<Tested>,
+    sides: Option<Sides>,
+    options: &'a Options,
+    n_vars: usize,
+    wanted: Wanted,
+}
+
+/// Rows that results are made from, where these are not among them.
+#[derive(Default)]
+struct Scratch {
+    scores: Vec<f64>,
+    df: Vec<f64>,
+    u: Vec<f64>,
+    pvals: Vec<f64>,
+    adjust: AdjustScratch,
+}
+
+impl Compared<'_> {
+    /// Writes the results of the groups from the `first` on.
+    fn write(&self, first: usize, rows: &mut [Results], scratch: &mut Scratch) {
+        let n = self.n_vars;
+        if n == 0 {
+            return;
+        }
+        for table in [&mut scratch.scores, &mut scratch.u] {
+            table.resize(rows.len() * n, 0.0);
+        }
+        for row in [&mut scratch.df, &mut scratch.pvals] {
+            row.resize(n, 0.0);
+        }
+        if let Some(tested) = &self.wilcoxon {
+            tested.z(first, &mut scratch.scores);
+            if self.wanted.u || self.wanted.auroc {
+                tested.u(first, &mut scratch.u);
             }
-        })?;
-    }
-    if wanted.pvals_adj {
-        ranked.pvals_adj = adjusted(ctx, &ranked.pvals, sides.n_vars(), options.correction)?;
-        if !wanted.pvals {
-            ranked.pvals = Vec::new();
+        }
+        for (k, row) in rows.iter_mut().enumerate() {
+            let places = k * n..(k + 1) * n;
+            let (scores, u) = (&mut scratch.scores[places.clone()], &scratch.u[places]);
+            self.write_group(first + k, row, scores, u, &mut scratch.df, &mut scratch.pvals, &mut scratch.adjust);
         }
     }
-    if wanted.log_fold_changes {
-        ranked.log_fold_changes = sides.compare(|pair| options.fold_change.of(pair));
+
+    #[allow(clippy::too_many_arguments)]
+    fn write_group(
+        &self,
+        group: usize,
+        row: &mut Results,
+        scores: &mut [f64],
+        u: &[f64],
+        df: &mut [f64],
+        pvals: &mut [f64],
+        adjusting: &mut AdjustScratch,
+    ) {
+        let wanted = &self.wanted;
+        let is_reference = self.options.reference == Reference::Group(group);
+        if let Some(sides) = &self.sides {
+            for (genes, own, other) in sides.pieces(group) {
+                if self.wilcoxon.is_none() && self.wanted_tested() {
+                    t_test::fill(self.options.method, own, other, &mut scores[genes.clone()], &mut df[genes.clone()]);
+                }
+                if wanted.log_fold_changes {
+                    self.options.fold_change.fill(own, other, &mut row.log_fold_changes[genes.clone()]);
+                }
+                let describe = |on: bool, table: &mut [f64], of: Row, f: fn(&Side) -> f64| {
+                    if on {
+                        table[genes.clone()].iter_mut().enumerate().for_each(|(i, out)| *out = f(&of.side(i)));
+                    }
+                };
+                let fraction = |side: &Side| side.nonzeros / side.n;
+                describe(wanted.means, row.means, own, Side::mean);
+                describe(wanted.means_reference, row.means_reference, other, Side::mean);
+                describe(wanted.fractions, row.fractions, own, fraction);
+                describe(wanted.fractions_reference, row.fractions_reference, other, fraction);
+            }
+        }
+        if is_reference {
+            scores.fill(f64::NAN);
+            row.log_fold_changes.fill(f64::NAN);
+        }
+        if wanted.pvals || wanted.pvals_adj {
+            match &self.wilcoxon {
+                Some(_) => normal::two_sided_p_values(scores, pvals),
+                None => student::two_sided_p_values(scores, df, pvals),
+            }
+        }
+        if wanted.ln_pvals {
+            match &self.wilcoxon {
+                Some(_) => map(row.ln_pvals, |gene| normal::ln_two_sided_p(scores[gene])),
+                None => map(row.ln_pvals, |gene| student::ln_two_sided_p(scores[gene], df[gene])),
+            }
+        }
+        if let Some(tested) = self.wilcoxon.as_ref().filter(|tested| tested.has_exact()) {
+            for (gene, p) in (0..self.n_vars).filter_map(|gene| Some((gene, tested.exact(group, gene)?))) {
+                pvals[gene] = p;
+                if wanted.ln_pvals {
+                    row.ln_pvals[gene] = libm::log(p);
+                }
+            }
+        }
+        if wanted.pvals_adj {
+            adjust_with(self.options.correction, pvals, row.pvals_adj, adjusting);
+        }
+        if wanted.pvals {
+            row.pvals.copy_from_slice(pvals);
+        }
+        if wanted.scores {
+            row.scores.copy_from_slice(scores);
+        }
+        if wanted.u {
+            row.u.copy_from_slice(u);
+        }
+        if let (true, Some(tested)) = (wanted.auroc, &self.wilcoxon) {
+            let pairs = tested.design.pairs(group);
+            map(row.auroc, |gene| u[gene] / pairs);
+        }
     }
-    if wanted.means {
-        ranked.means = sides.of_groups(Side::mean);
+
+    fn wanted_tested(&self) -> bool {
+        let wanted = &self.wanted;
+        wanted.scores || wanted.pvals || wanted.ln_pvals || wanted.pvals_adj
     }
-    if wanted.means_reference {
-        ranked.means_reference = sides.of_others(Side::mean);
-    }
-    if wanted.fractions {
-        ranked.fractions = sides.of_groups(|side| side.nonzeros / side.n);
-    }
-    if wanted.fractions_reference {
-        ranked.fractions_reference = sides.of_others(|side| side.nonzeros / side.n);
-    }
-    Ok(ranked)
+}
+
+/// Writes what `f` is of each gene.
+fn map(row: &mut [f64], f: impl Fn(usize) -> f64) {
+    row.iter_mut().enumerate().for_each(|(gene, out)| *out = f(gene));
 }
 
 fn check_options(options: &Options, wanted: &Wanted) -> Result<()> {
@@ -297,57 +546,4 @@ fn survey<V: Value>(values: &[V]) -> (bool, bool) {
     let zero = V::default();
     let whole = values.iter().all(|&v| v >= zero && v.to_f64().fract() == 0.0);
     (whole, values.iter().any(|&v| v != zero))
-}
-
-/// Fills in the scores and the p-values that are wanted; `p(i, score)` and `ln_p(i, score)` are those of the `i`-th.
-fn fill_p_values(
-    ctx: &Ctx,
-    scores: Vec<f64>,
-    wanted: &Wanted,
-    ranked: &mut Ranked,
-    p: impl Fn(usize, f64) -> f64 + Sync,
-    ln_p: impl Fn(usize, f64) -> f64 + Sync,
-) -> Result<()> {
-    if wanted.pvals || wanted.pvals_adj {
-        ranked.pvals = map_scores(ctx, &scores, p)?;
-    }
-    if wanted.ln_pvals {
-        ranked.ln_pvals = map_scores(ctx, &scores, ln_p)?;
-    }
-    if wanted.scores {
-        ranked.scores = scores;
-    }
-    Ok(())
-}
-
-fn map_scores(ctx: &Ctx, scores: &[f64], f: impl Fn(usize, f64) -> f64 + Sync) -> Result<Vec<f64>> {
-    const BLOCK: usize = 4096;
-    let mut out = vec![0.0; scores.len()];
-    ctx.run_chunks(
-        &mut out,
-        BLOCK,
-        || (),
-        |(), block, piece| {
-            for (i, out) in (block * BLOCK..).zip(piece) {
-                *out = f(i, scores[i]);
-            }
-            Ok(())
-        },
-    )?;
-    Ok(out)
-}
-
-/// Each row corrected for its own tests.
-fn adjusted(ctx: &Ctx, pvals: &[f64], n_vars: usize, correction: Correction) -> Result<Vec<f64>> {
-    let mut out = vec![0.0; pvals.len()];
-    ctx.run_chunks(
-        &mut out,
-        n_vars,
-        || (),
-        |(), group, row| {
-            adjust(correction, &pvals[group * n_vars..][..row.len()], row);
-            Ok(())
-        },
-    )?;
-    Ok(out)
 }

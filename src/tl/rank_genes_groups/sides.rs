@@ -4,9 +4,10 @@ use super::{Method, Options, Reference};
 use crate::error::Result;
 use crate::matrix::reduce::{Aggregate, Wanted, aggregate, aggregate_mapped};
 use crate::matrix::{Axis, Groups, Lines, Matrix, Value};
-use crate::parallel::Ctx;
+use crate::parallel::{Ctx, even_ranges};
 use crate::with_lines;
 use libm::expm1;
+use std::ops::Range;
 
 /// What is known of the values of one gene on one side.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -57,101 +58,131 @@ struct Table {
     /// One for each row.
     n: Vec<f64>,
     sums: Vec<f64>,
-    squares: Vec<f64>,
+    variances: Vec<f64>,
     nonzeros: Vec<f64>,
     unlogged: Vec<f64>,
 }
 
+/// Some genes of a row.
+#[derive(Clone, Copy)]
+pub(super) struct Row<'a> {
+    n: f64,
+    sums: &'a [f64],
+    variances: &'a [f64],
+    nonzeros: &'a [f64],
+    unlogged: &'a [f64],
+}
+
+impl Row<'_> {
+    /// The side of the `i`-th of these genes.
+    #[inline(always)]
+    pub fn side(&self, i: usize) -> Side {
+        let at = |column: &[f64]| if column.is_empty() { 0.0 } else { column[i] };
+        Side {
+            n: self.n,
+            sum: self.sums[i],
+            squares: if self.n > 1.0 { at(self.variances) * (self.n - 1.0) } else { 0.0 },
+            nonzeros: self.nonzeros[i],
+            unlogged: at(self.unlogged),
+        }
+    }
+}
+
 impl Table {
     fn new(of_values: Aggregate, of_unlogged: Aggregate) -> Self {
-        let n: Vec<f64> = of_values.sizes.iter().map(|&size| size as f64).collect();
-        let mut squares = of_values.variances;
-        for (row, &n) in squares.chunks_mut(of_values.n.max(1)).zip(&n) {
-            row.iter_mut().for_each(|variance| *variance = if n > 1.0 { *variance * (n - 1.0) } else { 0.0 });
-        }
         Self {
             n_vars: of_values.n,
-            n,
+            n: of_values.sizes.iter().map(|&size| size as f64).collect(),
             sums: of_values.sums,
-            squares,
+            variances: of_values.variances,
             nonzeros: of_values.nonzeros,
             unlogged: of_unlogged.sums,
         }
     }
 
-    fn rows(&self) -> usize {
-        self.n.len()
-    }
-
-    fn row(&self, row: usize) -> impl Iterator<Item = Side> {
-        let at = |column: &[f64], i: usize| if column.is_empty() { 0.0 } else { column[i] };
-        (row * self.n_vars..(row + 1) * self.n_vars).map(move |i| Side {
+    fn row(&self, row: usize, genes: Range<usize>) -> Row<'_> {
+        let places = row * self.n_vars + genes.start..row * self.n_vars + genes.end;
+        let of = |column: &'_ [f64]| -> Range<usize> { if column.is_empty() { 0..0 } else { places.clone() } };
+        Row {
             n: self.n[row],
-            sum: self.sums[i],
-            squares: at(&self.squares, i),
-            nonzeros: self.nonzeros[i],
-            unlogged: at(&self.unlogged, i),
-        })
+            sums: &self.sums[places.clone()],
+            variances: &self.variances[of(&self.variances)],
+            nonzeros: &self.nonzeros[places.clone()],
+            unlogged: &self.unlogged[of(&self.unlogged)],
+        }
     }
 
-    /// For each of the first `n_groups` rows all other rows together: those before it, and those after. Nothing is
-    /// subtracted, so nothing cancels.
-    fn leave_one_out(&self, n_groups: usize) -> Self {
-        let column = |like: &[f64]| vec![0.0; like.len().min(n_groups * self.n_vars)];
+    /// For each of the first `n_groups` rows all other rows together, for these genes: those before it, and those after.
+    /// Nothing is subtracted, so nothing cancels.
+    fn leave_one_out(&self, n_groups: usize, genes: Range<usize>) -> Self {
+        let n_vars = genes.len();
+        let column = |like: &[f64]| vec![0.0; if like.is_empty() { 0 } else { n_groups * n_vars }];
         let mut others = Self {
-            n_vars: self.n_vars,
+            n_vars,
             n: vec![0.0; n_groups],
             sums: column(&self.sums),
-            squares: column(&self.squares),
+            variances: column(&self.variances),
             nonzeros: column(&self.nonzeros),
             unlogged: column(&self.unlogged),
         };
-        let mut before = vec![Side::default(); self.n_vars];
-        let mut n_before = 0.0;
-        for row in 0..n_groups {
-            others.set(row, n_before, before.iter().copied());
-            before.iter_mut().zip(self.row(row)).for_each(|(before, side)| *before = before.with(side));
-            n_before += self.n[row];
-        }
-        let mut after = vec![Side::default(); self.n_vars];
-        let mut n_after = 0.0;
-        for row in (0..self.rows()).rev() {
+        let add = |together: &mut [Side], row: Row| {
+            together.iter_mut().enumerate().for_each(|(i, side)| *side = side.with(row.side(i)));
+        };
+        let n_rows = self.n.len();
+        // Row by row from the end: what comes after each group.
+        let mut after = vec![vec![Side::default(); n_vars]; n_groups];
+        let mut together = vec![Side::default(); n_vars];
+        for row in (0..n_rows).rev() {
             if row < n_groups {
-                let both: Vec<Side> = others.row(row).zip(&after).map(|(before, &after)| before.with(after)).collect();
-                others.set(row, others.n[row] + n_after, both.into_iter());
+                after[row].copy_from_slice(&together);
             }
-            after.iter_mut().zip(self.row(row)).for_each(|(after, side)| *after = side.with(*after));
-            n_after += self.n[row];
+            add(&mut together, self.row(row, genes.clone()));
+        }
+        together.fill(Side::default());
+        for (row, after) in after.iter().enumerate() {
+            others.n[row] = self.n.iter().sum::<f64>() - self.n[row];
+            for (i, (before, after)) in together.iter().zip(after).enumerate() {
+                others.set(row * n_vars + i, before.with(*after));
+            }
+            add(&mut together, self.row(row, genes.clone()));
         }
         others
     }
 
-    fn set(&mut self, row: usize, n: f64, sides: impl Iterator<Item = Side>) {
-        self.n[row] = n;
-        for (i, side) in (row * self.n_vars..).zip(sides) {
-            self.sums[i] = side.sum;
-            self.nonzeros[i] = side.nonzeros;
-            if let Some(squares) = self.squares.get_mut(i) {
-                *squares = side.squares;
-            }
-            if let Some(unlogged) = self.unlogged.get_mut(i) {
-                *unlogged = side.unlogged;
-            }
+    #[inline(always)]
+    fn set(&mut self, i: usize, side: Side) {
+        self.sums[i] = side.sum;
+        self.nonzeros[i] = side.nonzeros;
+        if let Some(variance) = self.variances.get_mut(i) {
+            *variance = side.variance();
+        }
+        if let Some(unlogged) = self.unlogged.get_mut(i) {
+            *unlogged = side.unlogged;
         }
     }
 }
 
+/// Genes that a thread looks at in one go: their numbers stay in the first cache.
+pub(super) const PIECE: usize = 512;
+
 /// Both sides of all comparisons.
 pub(super) struct Sides {
-    n_groups: usize,
     reference: Reference,
     groups: Table,
-    /// The rest of each group; nothing if the reference is a group.
-    rests: Table,
+    /// The rest of each group, for one piece of the genes after the other; nothing if the reference is a group.
+    rests: Vec<Table>,
 }
 
 impl Sides {
-    pub fn new(ctx: &Ctx, matrix: &Matrix, groups: &Groups, options: &Options, fold_changes: bool) -> Result<Self> {
+    /// `known` are the sums and numbers of non-zeros of the groups, and of the cells in none, if they are known already.
+    pub fn new(
+        ctx: &Ctx,
+        matrix: &Matrix,
+        groups: &Groups,
+        options: &Options,
+        fold_changes: bool,
+        known: Option<Aggregate>,
+    ) -> Result<Self> {
         let n_groups = groups.n_groups();
         // Cells in no group are one more group of the rest.
         let with_remainder;
@@ -168,7 +199,10 @@ impl Sides {
         let unlog = fold_changes && options.fold_change.convention.unlogs_values();
         let steps = 1 + usize::from(unlog);
         let moments = Wanted { ddof: t_test.then_some(1.0), nonzeros: true, ..Default::default() };
-        let mut of_values = ctx.step(0, steps, || aggregate(ctx, matrix, Axis::Obs, groups, moments))?;
+        let mut of_values = match known {
+            Some(known) => known,
+            None => ctx.step(0, steps, || aggregate(ctx, matrix, Axis::Obs, groups, moments))?,
+        };
         if options.positive_fractions && some_negative(ctx, matrix)? {
             let counted = Wanted { nonzeros: true, ..Default::default() };
             of_values.nonzeros = aggregate_mapped(ctx, matrix, Axis::Obs, groups, counted, |_, x| x.max(0.0))?.nonzeros;
@@ -182,49 +216,33 @@ impl Sides {
         };
         let groups = Table::new(of_values, of_unlogged);
         let rests = match options.reference {
-            Reference::Rest => groups.leave_one_out(n_groups),
-            Reference::Group(_) => Table::default(),
+            Reference::Rest => {
+                let pieces: Vec<_> = even_ranges(groups.n_vars, PIECE).collect();
+                ctx.map(pieces.len(), |piece| Ok(groups.leave_one_out(n_groups, pieces[piece].clone())))?
+            }
+            Reference::Group(_) => Vec::new(),
         };
-        Ok(Self { n_groups, reference: options.reference, groups, rests })
-    }
-
-    pub fn n_vars(&self) -> usize {
-        self.groups.n_vars
+        Ok(Self { reference: options.reference, groups, rests })
     }
 
     /// Whether all sums are finite, as they are if all values are.
-    pub fn all_finite(&self) -> bool {
-        self.groups.sums.iter().all(|sum| sum.is_finite())
+    pub fn all_finite(&self, ctx: &Ctx) -> Result<bool> {
+        let finite = ctx.map(self.groups.n.len(), |row| {
+            let row = self.groups.row(row, 0..self.groups.n_vars);
+            Ok(row.sums.iter().fold(true, |all, sum| all & sum.is_finite()))
+        })?;
+        Ok(!finite.contains(&false))
     }
 
-    fn others(&self, group: usize) -> impl Iterator<Item = Side> {
-        match self.reference {
-            Reference::Rest => self.rests.row(group),
-            Reference::Group(reference) => self.groups.row(reference),
-        }
-    }
-
-    /// `f` of both sides of each comparison, one row for each group; NaN in the row of a reference group.
-    pub fn compare(&self, f: impl Fn((Side, Side)) -> f64) -> Vec<f64> {
-        let mut out = Vec::with_capacity(self.n_groups * self.n_vars());
-        for group in 0..self.n_groups {
-            if self.reference == Reference::Group(group) {
-                out.resize(out.len() + self.n_vars(), f64::NAN);
-            } else {
-                out.extend(self.groups.row(group).zip(self.others(group)).map(&f));
-            }
-        }
-        out
-    }
-
-    /// `f` of each group's own side.
-    pub fn of_groups(&self, f: impl Fn(&Side) -> f64) -> Vec<f64> {
-        (0..self.n_groups).flat_map(|group| self.groups.row(group)).map(|side| f(&side)).collect()
-    }
-
-    /// `f` of what each group is compared with.
-    pub fn of_others(&self, f: impl Fn(&Side) -> f64) -> Vec<f64> {
-        (0..self.n_groups).flat_map(|group| self.others(group)).map(|side| f(&side)).collect()
+    /// A group and what it is compared with, in pieces of the genes.
+    pub fn pieces(&self, group: usize) -> impl Iterator<Item = (Range<usize>, Row<'_>, Row<'_>)> {
+        even_ranges(self.groups.n_vars, PIECE).enumerate().map(move |(piece, genes)| {
+            let other = match self.reference {
+                Reference::Rest => self.rests[piece].row(group, 0..genes.len()),
+                Reference::Group(reference) => self.groups.row(reference, genes.clone()),
+            };
+            (genes.clone(), self.groups.row(group, genes), other)
+        })
     }
 }
 
@@ -251,11 +269,12 @@ mod tests {
             n_vars: 1,
             n: vec![2.0, 3.0, 5.0, 0.0],
             sums: vec![2.0, 15.0, -10.0, 0.0],
-            squares: vec![2.0, 3.0, 5.0, 0.0],
+            // Sums of squared deviations 2, 3, 5 and none.
+            variances: vec![2.0, 1.5, 1.25, f64::NAN],
             nonzeros: vec![1.0, 2.0, 3.0, 0.0],
             unlogged: vec![],
         };
-        let others = table.leave_one_out(3);
+        let others = table.leave_one_out(3, 0..1);
         assert_eq!(others.n, [8.0, 7.0, 5.0]);
         assert_eq!(others.sums, [5.0, -8.0, 17.0]);
         assert_eq!(others.nonzeros, [5.0, 4.0, 3.0]);
@@ -263,6 +282,6 @@ mod tests {
         // Squared deviations by the definition: n within each group, and those of the groups' means.
         let mean = 5.0 / 8.0;
         let want = 8.0 + 3.0 * (5.0f64 - mean).powi(2) + 5.0 * (-2.0f64 - mean).powi(2);
-        assert!((others.squares[0] - want).abs() < 1e-12);
+        assert!((others.row(0, 0..1).side(0).squares - want).abs() < 1e-12);
     }
 }

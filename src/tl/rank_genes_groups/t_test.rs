@@ -1,25 +1,28 @@
 //! Welch's and Student's t-tests from the two sides' moments.
 
-use super::sides::{Side, Sides};
-use super::{Method, Ranked, Wanted, fill_p_values};
-use crate::error::Result;
-use crate::parallel::Ctx;
-use crate::stats::student;
+use super::Method;
+use super::sides::{Row, Side};
+use crate::simd::widest;
 
 /// A standard deviation below this part of the mean is rounding: the values are all the same.
 const CONSTANT: f64 = 1e-14;
 /// Means closer than this part of them are the same where both sides are constant.
 const SAME: f64 = 1e-13;
 
-pub(super) fn fill(ctx: &Ctx, sides: &Sides, method: Method, wanted: &Wanted, ranked: &mut Ranked) -> Result<()> {
-    let scores = sides.compare(|pair| t_test(method, pair).0);
-    let df = sides.compare(|pair| t_test(method, pair).1);
-    let p = |i: usize, t: f64| student::two_sided_p(t, df[i]);
-    let ln_p = |i: usize, t: f64| student::ln_two_sided_p(t, df[i]);
-    fill_p_values(ctx, scores, wanted, ranked, p, ln_p)
+/// Writes t and its degrees of freedom for some genes.
+pub(super) fn fill(method: Method, group: Row, other: Row, t: &mut [f64], df: &mut [f64]) {
+    widest(
+        #[inline(always)]
+        || {
+            for (i, (t, df)) in t.iter_mut().zip(df).enumerate() {
+                (*t, *df) = t_test(method, (group.side(i), other.side(i)));
+            }
+        },
+    );
 }
 
 /// t and its degrees of freedom. Where both sides are constant, t is 0 if they are equal and infinite if not.
+#[inline(always)]
 pub fn t_test(method: Method, (group, other): (Side, Side)) -> (f64, f64) {
     let (n1, m1, v1) = (group.n, group.mean(), variance(&group));
     let (n2, m2, v2) = (other.n, other.mean(), variance(&other));
@@ -41,6 +44,7 @@ pub fn t_test(method: Method, (group, other): (Side, Side)) -> (f64, f64) {
     (difference / squared_error.sqrt(), df)
 }
 
+#[inline(always)]
 fn variance(side: &Side) -> f64 {
     let variance = side.variance();
     let rounding = CONSTANT * side.mean();
