@@ -17,7 +17,7 @@ mod canonical;
 pub mod concat;
 mod converted;
 pub mod dense;
-mod density;
+pub(crate) mod density;
 pub mod groups;
 pub mod io;
 mod line_sum;
