@@ -34,6 +34,14 @@ pub fn prefetch<T>(slice: &[T], k: usize) {
     let _ = (slice, k);
 }
 
+/// Asks for a part of a slice that will be read soon. The processor foresees only reads that go straight on: for lines
+/// that are skipped to it has to be told. What is beyond the end is cut off.
+#[inline(always)]
+pub fn prefetch_range<T>(slice: &[T], range: std::ops::Range<usize>) {
+    let in_a_cache_line = 64 / size_of::<T>().clamp(1, 64);
+    (range.start..range.end.min(slice.len())).step_by(in_a_cache_line).for_each(|k| prefetch(slice, k));
+}
+
 /// Entries of the table of [`replace_small_counts`].
 pub const TABLE: usize = 32;
 

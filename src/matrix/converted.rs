@@ -1,6 +1,7 @@
 //! Lines of integers, read as f64 block by block.
 
 use super::{Index, Lines, SparseLines, Value, ValueSlice};
+use crate::simd::prefetch_range;
 use crate::with_values;
 use std::borrow::Cow;
 use std::ops::Range;
@@ -93,6 +94,24 @@ impl<I: Index> Lines for ConvertedLines<'_, I> {
     }
 
     #[inline(always)]
+    fn for_each_of(&self, major: usize, range: Range<usize>, mut f: impl FnMut(usize, f64)) {
+        let pattern = self.pattern;
+        let line = pattern.range(major);
+        let (start, end) = ((line.start + range.start).min(line.end), (line.start + range.end).min(line.end));
+        in_blocks(self.values, start..end, |k, x| f((pattern.indices[k].to_i64() - pattern.base) as usize, x));
+    }
+
+    #[inline(always)]
+    fn positions(&self, major: usize, k: usize, out: &mut [usize]) {
+        self.pattern.positions_from(major, k, out);
+    }
+
+    #[inline(always)]
+    fn prefetch(&self, major: usize, range: Range<usize>) {
+        prefetch_range(self.pattern.indices(major), range);
+    }
+
+    #[inline(always)]
     fn for_each_in(&self, major: usize, minors: Range<usize>, mut f: impl FnMut(usize, f64)) {
         let (pattern, found) = (self.pattern, self.find(major, minors));
         let start = pattern.range(major).start;
@@ -148,6 +167,19 @@ impl Lines for ConvertedDenseLines<'_> {
     fn for_each(&self, major: usize, f: impl FnMut(usize, f64)) {
         self.for_each_in(major, 0..self.n_minor, f);
     }
+
+    #[inline(always)]
+    fn for_each_of(&self, major: usize, range: Range<usize>, f: impl FnMut(usize, f64)) {
+        self.for_each_in(major, range, f);
+    }
+
+    #[inline(always)]
+    fn positions(&self, _major: usize, k: usize, out: &mut [usize]) {
+        out.iter_mut().enumerate().for_each(|(i, position)| *position = k + i);
+    }
+
+    #[inline(always)]
+    fn prefetch(&self, _major: usize, _range: Range<usize>) {}
 
     #[inline(always)]
     fn for_each_in(&self, major: usize, minors: Range<usize>, mut f: impl FnMut(usize, f64)) {

@@ -7,7 +7,7 @@ use std::ops::Range;
 
 /// An estimate of how many values each position of the minor axis has, from some hundred lines. Only how evenly work is
 /// divided among threads depends on it, never a result.
-pub(super) struct Density {
+pub(crate) struct Density {
     minors: Range<usize>,
     /// Sampled values before each position.
     before: Vec<u64>,

@@ -1,6 +1,7 @@
 //! How kernels read a view: one line of the major axis at a time, compiled once for each type.
 
 use super::{Index, Value};
+use crate::simd::prefetch_range;
 use std::borrow::Cow;
 use std::ops::Range;
 
@@ -29,6 +30,15 @@ pub trait Lines: Sync {
 
     /// Calls `f(position, value)` for the stored values of a line, in their order.
     fn for_each(&self, major: usize, f: impl FnMut(usize, Self::V));
+
+    /// Calls `f(position, value)` for these stored values of a line, in their order; a range beyond its end is cut off.
+    fn for_each_of(&self, major: usize, range: Range<usize>, f: impl FnMut(usize, Self::V));
+
+    /// Writes the positions of the stored values of a line from the `k`-th on, as many as there is room for.
+    fn positions(&self, major: usize, k: usize, out: &mut [usize]);
+
+    /// Asks memory for these stored values of a line; a range beyond its end is cut off.
+    fn prefetch(&self, major: usize, range: Range<usize>);
 
     /// Calls `f(position, value)` for the stored values of a (sorted) line whose positions are in `minors`.
     fn for_each_in(&self, major: usize, minors: Range<usize>, f: impl FnMut(usize, Self::V));
@@ -104,6 +114,13 @@ impl<'a, V, I: Index> SparseLines<'a, V, I> {
         }
     }
 
+    #[inline(always)]
+    pub(super) fn positions_from(&self, major: usize, k: usize, out: &mut [usize]) {
+        for (position, i) in out.iter_mut().zip(&self.indices(major)[k..]) {
+            *position = (i.to_i64() - self.base) as usize;
+        }
+    }
+
     /// The indices of a line as they are stored: `base` is not yet subtracted.
     #[inline(always)]
     pub fn indices(&self, major: usize) -> &'a [I] {
@@ -151,6 +168,26 @@ impl<V: Value, I: Index> Lines for SparseLines<'_, V, I> {
         for (i, &v) in self.indices[range.clone()].iter().zip(&self.values[range]) {
             f((i.to_i64() - self.base) as usize, v);
         }
+    }
+
+    #[inline(always)]
+    fn for_each_of(&self, major: usize, range: Range<usize>, mut f: impl FnMut(usize, V)) {
+        let line = self.range(major);
+        let (start, end) = ((line.start + range.start).min(line.end), (line.start + range.end).min(line.end));
+        for (i, &v) in self.indices[start..end].iter().zip(&self.values[start..end]) {
+            f((i.to_i64() - self.base) as usize, v);
+        }
+    }
+
+    #[inline(always)]
+    fn positions(&self, major: usize, k: usize, out: &mut [usize]) {
+        self.positions_from(major, k, out);
+    }
+
+    #[inline(always)]
+    fn prefetch(&self, major: usize, range: Range<usize>) {
+        prefetch_range(self.indices(major), range.clone());
+        prefetch_range(&self.values[self.range(major)], range);
     }
 
     #[inline(always)]
@@ -250,6 +287,21 @@ impl<V: Value> Lines for DenseLines<'_, V> {
         for (k, &v) in self.line(major).iter().enumerate() {
             f(k, v);
         }
+    }
+
+    #[inline(always)]
+    fn for_each_of(&self, major: usize, range: Range<usize>, f: impl FnMut(usize, V)) {
+        self.for_each_in(major, range, f);
+    }
+
+    #[inline(always)]
+    fn positions(&self, _major: usize, k: usize, out: &mut [usize]) {
+        out.iter_mut().enumerate().for_each(|(i, position)| *position = k + i);
+    }
+
+    #[inline(always)]
+    fn prefetch(&self, major: usize, range: Range<usize>) {
+        prefetch_range(self.line(major), range);
     }
 
     #[inline(always)]

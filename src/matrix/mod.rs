@@ -18,7 +18,7 @@ pub mod concat;
 mod converted;
 mod counts;
 pub mod dense;
-mod density;
+pub(crate) mod density;
 mod fold;
 pub mod groups;
 pub mod io;

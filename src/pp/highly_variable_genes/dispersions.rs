@@ -2,14 +2,18 @@
 //! same bin of means.
 
 use super::bins::{Bins, compensated_mean};
+use super::ordered::{Places, Rule, Terms, ordered_sums};
 use super::ranks::{choose, descending};
+use super::survey::survey;
 use super::{Cutoffs, Flavor, HighlyVariable, Options};
-use crate::ensure;
 use crate::error::Result;
-use crate::matrix::reduce::{Aggregate, Wanted, aggregate_mapped};
-use crate::matrix::{Axis, Groups, Matrix, Value, ValueType};
+use crate::matrix::reduce::{Wanted, aggregate_mapped};
+use crate::matrix::{Axis, Groups, Matrix, Value, ValueSlice, ValueType};
 use crate::parallel::Ctx;
-use crate::stats::exp::exp_m1;
+use crate::simd::widest;
+use crate::stats::exp::{exp_m1, exp_m1_single};
+use crate::{bail, ensure, with_values};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// What one batch says about its genes; those left out have zeros.
 struct Verdict {
@@ -27,12 +31,11 @@ pub(super) fn run(
     batches: Option<&Groups>,
     name_order: Option<&[i64]>,
     options: &Options,
-    some_are_negative: bool,
 ) -> Result<HighlyVariable> {
     let everyone = Groups::all(matrix.n_obs());
     let groups = batches.unwrap_or(&everyone);
     let filter = options.filter_unexpressed_genes || batches.is_some();
-    let moments = moments(ctx, matrix, groups, options, filter, some_are_negative)?;
+    let moments = moments(ctx, matrix, groups, options, filter)?;
     let verdicts = (0..groups.n_groups())
         .map(|batch| judge(ctx, &moments, batch, batches.is_some(), options))
         .collect::<Result<Vec<_>>>()?;
@@ -50,43 +53,125 @@ struct Moments {
     kept: Vec<bool>,
 }
 
+/// A variance below this part of the squared mean has lost digits to the difference that it is, and is computed again.
+const CANCELS: f64 = 1e-3;
+
 /// Means and variances for each batch and gene, for `seurat` of the values before their logarithm was taken.
-fn moments(
-    ctx: &Ctx,
-    matrix: &Matrix,
-    groups: &Groups,
-    options: &Options,
-    filter: bool,
-    some_are_negative: bool,
-) -> Result<Moments> {
-    let wanted = Wanted { ddof: Some(1.0), nonzeros: filter, ..Default::default() };
-    let result = if options.flavor == Flavor::Seurat {
-        let scale = options.log_base.map(f64::ln);
-        // numpy, and so scanpy, undoes the logarithm of float32 values in float32.
-        let single = matrix.values().value_type() == ValueType::F32;
-        let round = move |x: f64| if single { f64::from(f32::from_f64(x)) } else { x };
-        aggregate_mapped(ctx.part(0.1, 0.9), matrix, Axis::Obs, groups, wanted, move |_, x| {
-            round(exp_m1(scale.map_or(x, |scale| round(x * scale))))
-        })?
-    } else {
-        aggregate_mapped(ctx.part(0.1, 0.9), matrix, Axis::Obs, groups, wanted, |_, x| x)?
+fn moments(ctx: &Ctx, matrix: &Matrix, groups: &Groups, options: &Options, filter: bool) -> Result<Moments> {
+    let unlog = Unlog::new(options);
+    let seen = Seen::default();
+    let terms = |values: ValueSlice, _: &Places, terms: &mut Terms| match unlog {
+        Some(unlog) => seen.note(unlog.block(values, terms)),
+        None => seen.note(plain_block(values, terms)),
     };
-    let means = result.means();
-    if let Some(i) = (0..means.len()).find(|&i| !means[i].is_finite() || !result.variances[i].is_finite()) {
-        crate::bail!(
+    let sums = ordered_sums(ctx.part(0.0, 0.8), matrix, groups, &Rule { terms: &terms, by_cell: false })?;
+    if seen.infinite.into_inner() {
+        survey(ctx, matrix)?;
+    }
+    let n_genes = matrix.n_vars();
+    let size = |i: usize| groups.size(i / n_genes) as f64;
+    let means: Vec<f64> = sums.iter().enumerate().map(|(i, [sum, _])| sum / size(i)).collect();
+    let variance = |(i, [sum, squares]): (usize, &[f64; 2])| (squares - means[i] * sum).max(0.0) / (size(i) - 1.0);
+    let mut variances: Vec<f64> = sums.iter().enumerate().map(variance).collect();
+    let fine = |(mean, variance): (&f64, &f64)| {
+        *mean == 0.0 || !mean.is_finite() || (variance.is_finite() && *variance >= CANCELS * mean * mean)
+    };
+    if !means.iter().zip(&variances).all(fine) {
+        let wanted = Wanted { ddof: Some(1.0), ..Default::default() };
+        let value = |_: usize, x: f64| unlog.map_or(x, |unlog| unlog.one(x, matrix.values().value_type()));
+        variances = aggregate_mapped(ctx.part(0.8, 0.9), matrix, Axis::Obs, groups, wanted, value)?.variances;
+    }
+    if let Some(i) = (0..means.len()).find(|&i| !means[i].is_finite() || !variances[i].is_finite()) {
+        bail!(
             Value,
             "matrix: mean or variance of var {} are too large for 64 bits; flavor {} takes logarithmised values",
-            i % result.n,
+            i % n_genes,
             options.flavor.name()
         );
     }
     let kept = match filter {
         false => vec![true; means.len()],
-        true if some_are_negative => positives(ctx.part(0.9, 1.0), matrix, groups)?.iter().map(|&n| n > 0.0).collect(),
-        true => result.nonzeros.iter().map(|&n| n > 0.0).collect(),
+        true if seen.negative.into_inner() => {
+            positives(ctx.part(0.9, 1.0), matrix, groups)?.iter().map(|&n| n > 0.0).collect()
+        }
+        true => sums.iter().map(|[sum, _]| *sum > 0.0).collect(),
     };
-    let Aggregate { n, variances, .. } = result;
-    Ok(Moments { n, means, variances, kept })
+    Ok(Moments { n: n_genes, means, variances, kept })
+}
+
+/// What kinds of values have been seen.
+#[derive(Default)]
+struct Seen {
+    /// NaN or infinite.
+    infinite: AtomicBool,
+    negative: AtomicBool,
+}
+
+impl Seen {
+    fn note(&self, (infinite, negative): (bool, bool)) {
+        for (flag, now) in [(&self.infinite, infinite), (&self.negative, negative)] {
+            if now && !flag.load(Ordering::Relaxed) {
+                flag.store(true, Ordering::Relaxed);
+            }
+        }
+    }
+}
+
+/// Values and their squares; and whether some are not finite, or negative.
+fn plain_block(values: ValueSlice, terms: &mut Terms) -> (bool, bool) {
+    with_values!(values, |values| widest(
+        #[inline(always)]
+        || block(values, terms, |x| x.to_f64())
+    ))
+}
+
+#[inline(always)]
+fn block<V: Value>(values: &[V], [plain, squared]: &mut Terms, map: impl Fn(V) -> f64) -> (bool, bool) {
+    let (mut infinite, mut negative) = (false, false);
+    for ((&v, x), square) in values.iter().zip(plain).zip(squared) {
+        // x - x is 0 unless x is NaN or infinite.
+        infinite |= v.to_f64() - v.to_f64() != 0.0;
+        negative |= v < V::default();
+        *x = map(v);
+        *square = *x * *x;
+    }
+    (infinite, negative)
+}
+
+/// What undoes the logarithm.
+#[derive(Clone, Copy)]
+struct Unlog {
+    /// Of the logarithm's base; `None`: e.
+    scale: Option<f64>,
+}
+
+impl Unlog {
+    fn new(options: &Options) -> Option<Self> {
+        (options.flavor == Flavor::Seurat).then(|| Self { scale: options.log_base.map(f64::ln) })
+    }
+
+    fn block(self, values: ValueSlice, terms: &mut Terms) -> (bool, bool) {
+        match (values, self.scale) {
+            (ValueSlice::F32(values), None) => widest(
+                #[inline(always)]
+                || block(values, terms, |x| f64::from(exp_m1_single(x))),
+            ),
+            (ValueSlice::F32(values), Some(scale)) => widest(
+                #[inline(always)]
+                || block(values, terms, |x| f64::from(exp_m1_single((f64::from(x) * scale) as f32))),
+            ),
+            (values, scale) => with_values!(values, |values| widest(
+                #[inline(always)]
+                || block(values, terms, |x| exp_m1(scale.map_or(x.to_f64(), |scale| x.to_f64() * scale))),
+            )),
+        }
+    }
+
+    /// Of one value. numpy, and so scanpy, undoes the logarithm of float32 values in float32.
+    fn one(self, x: f64, of: ValueType) -> f64 {
+        let scaled = self.scale.map_or(x, |scale| x * scale);
+        if of == ValueType::F32 { f64::from(exp_m1_single(scaled as f32)) } else { exp_m1(scaled) }
+    }
 }
 
 /// How many cells of each batch have a value above zero.
@@ -139,20 +224,19 @@ fn judge(ctx: &Ctx, moments: &Moments, batch: usize, batched: bool, options: &Op
 
 /// The genes whose normalised dispersion is at least the `n_top`-th largest: more than `n_top` if there are ties.
 fn top(ctx: &Ctx, norm: &[f64], n_top: usize, place: &str) -> Result<Vec<bool>> {
-    let mut sorted: Vec<f64> = norm.iter().copied().filter(|x| !x.is_nan()).collect();
-    sorted.sort_unstable_by(|a, b| descending(*a, *b));
-    ensure!(!sorted.is_empty(), Value, "matrix: no gene has a normalised dispersion{place}; do any vary?");
+    let mut defined: Vec<f64> = norm.iter().copied().filter(|x| !x.is_nan()).collect();
+    ensure!(!defined.is_empty(), Value, "matrix: no gene has a normalised dispersion{place}; do any vary?");
     // Genes that no cell of the batch expresses were left out, so that fewer may be there than were asked for.
     let mut n = n_top.min(norm.len());
-    if n > sorted.len() {
+    if n > defined.len() {
         ctx.warn(&format!(
             "`n_top_genes` (={n}) > number of normalized dispersions (={}){place}, returning all genes with normalized \
              dispersions.",
-            sorted.len()
+            defined.len()
         ));
-        n = sorted.len();
+        n = defined.len();
     }
-    let bound = sorted[n - 1];
+    let bound = *defined.select_nth_unstable_by(n - 1, |a, b| descending(*a, *b)).1;
     Ok(norm.iter().map(|&x| finite_or(x, f64::NEG_INFINITY) >= bound).collect())
 }
 

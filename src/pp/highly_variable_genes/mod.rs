@@ -10,19 +10,25 @@
 //! With batches of cells each batch is judged by itself, and the verdicts are combined; `vst`, `seurat_v3` and
 //! `pearson_residuals` combine [`ranks`], `mean_var_plot` and `dispersion` take no batches.
 
+mod above;
 mod bins;
 mod dispersions;
 mod mean_var_plot;
+mod ordered;
 mod ranks;
 mod residuals;
 mod standardized;
+mod stretches;
 mod survey;
+mod tally;
 mod vst;
+mod zeros;
 
 use crate::error::Result;
 use crate::matrix::{Groups, Matrix};
 use crate::parallel::Ctx;
 use crate::{bail, ensure};
+use tally::Tally;
 
 /// How variability is measured and normalised.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -199,31 +205,46 @@ pub fn highly_variable_genes(
     check(matrix, batches, name_order, options)?;
     let canonical = matrix.canonical(ctx)?;
     let matrix = &canonical.view();
-    let values = survey::survey(ctx.part(0.0, 0.1), matrix)?;
-    let name = options.flavor.name();
-    if options.flavor.takes_counts() {
-        if let Some((obs, var, value)) = values.negative {
-            bail!(
-                Value,
-                "matrix: the value of obs {obs}, var {var} is {value}, must not be negative, as {name} takes counts"
-            );
+    let tally = match options.flavor {
+        Flavor::SeuratV3 | Flavor::SeuratV3Paper | Flavor::PearsonResiduals => {
+            Tally::of(ctx.part(0.0, 0.3), matrix, batches.unwrap_or(&Groups::all(matrix.n_obs())))?
         }
-        if options.check_values && values.fractional {
-            ctx.warn(&format!("`flavor='{name}'` expects raw count data, but non-integers were found."));
-        }
+        _ => None,
+    };
+    // Those two look at the values themselves.
+    let looks = matches!(options.flavor, Flavor::Seurat | Flavor::CellRanger);
+    if tally.is_none() && !looks {
+        check_values(ctx, matrix, options)?;
     }
     if options.n_top_genes.is_some() && options.cutoffs != Cutoffs::default() {
         ctx.warn("If you pass `n_top_genes`, all cutoffs are ignored.");
     }
     match options.flavor {
-        Flavor::Seurat | Flavor::CellRanger => {
-            dispersions::run(ctx, matrix, batches, name_order, options, values.negative.is_some())
-        }
+        Flavor::Seurat | Flavor::CellRanger => dispersions::run(ctx, matrix, batches, name_order, options),
         Flavor::MeanVarPlot | Flavor::Dispersion => mean_var_plot::run(ctx, matrix, options),
         Flavor::Vst => vst::run(ctx, matrix, batches, options),
-        Flavor::SeuratV3 | Flavor::SeuratV3Paper => standardized::run(ctx, matrix, batches, options),
-        Flavor::PearsonResiduals => residuals::run(ctx, matrix, batches, options),
+        Flavor::SeuratV3 | Flavor::SeuratV3Paper => standardized::run(ctx, matrix, batches, tally, options),
+        Flavor::PearsonResiduals => residuals::run(ctx, matrix, batches, tally, options),
     }
+}
+
+/// NaN and infinity are an error, negative values where counts are expected; other numbers there get a warning.
+fn check_values(ctx: &Ctx, matrix: &Matrix, options: &Options) -> Result<()> {
+    let values = survey::survey(ctx.part(0.0, 0.1), matrix)?;
+    if !options.flavor.takes_counts() {
+        return Ok(());
+    }
+    let name = options.flavor.name();
+    if let Some((obs, var, value)) = values.negative {
+        bail!(
+            Value,
+            "matrix: the value of obs {obs}, var {var} is {value}, must not be negative, as {name} takes counts"
+        );
+    }
+    if options.check_values && values.fractional {
+        ctx.warn(&format!("`flavor='{name}'` expects raw count data, but non-integers were found."));
+    }
+    Ok(())
 }
 
 fn check(matrix: &Matrix, batches: Option<&Groups>, name_order: Option<&[i64]>, options: &Options) -> Result<()> {

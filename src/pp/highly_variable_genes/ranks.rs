@@ -14,9 +14,9 @@ pub(super) fn ranks(scores: &[Vec<f64>], n_top: usize) -> Ranks {
     let n = scores[0].len();
     let mut taken: Vec<Vec<usize>> = vec![Vec::new(); n];
     for row in scores {
-        let mut order: Vec<usize> = (0..n).collect();
-        order.sort_by(|&a, &b| descending(row[a], row[b]));
-        for (rank, &gene) in order[..n_top.min(n)].iter().enumerate().filter(|(_, gene)| !row[**gene].is_nan()) {
+        let mut order = first(n, n_top, |a, b| descending(row[a], row[b]));
+        order.sort_unstable_by(|&a, &b| descending(row[a], row[b]).then(a.cmp(&b)));
+        for (rank, &gene) in order.iter().enumerate().filter(|(_, gene)| !row[**gene].is_nan()) {
             taken[gene].push(rank);
         }
     }
@@ -29,11 +29,19 @@ pub(super) fn ranks(scores: &[Vec<f64>], n_top: usize) -> Ranks {
 
 /// Marks the `n_top` genes that come first in the order that `before` defines; ties go to the first gene.
 pub(super) fn choose(n: usize, n_top: usize, before: impl Fn(usize, usize) -> Ordering) -> Vec<bool> {
-    let mut order: Vec<usize> = (0..n).collect();
-    order.sort_by(|&a, &b| before(a, b));
     let mut chosen = vec![false; n];
-    order[..n_top.min(n)].iter().for_each(|&gene| chosen[gene] = true);
+    first(n, n_top, before).into_iter().for_each(|gene| chosen[gene] = true);
     chosen
+}
+
+/// Those `n_top` genes, in any order.
+fn first(n: usize, n_top: usize, before: impl Fn(usize, usize) -> Ordering) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..n).collect();
+    if n_top < n {
+        order.select_nth_unstable_by(n_top, |&a, &b| before(a, b).then(a.cmp(&b)));
+        order.truncate(n_top);
+    }
+    order
 }
 
 /// Largest first, NaN last.

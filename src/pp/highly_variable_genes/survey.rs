@@ -4,6 +4,7 @@ use crate::bail;
 use crate::error::Result;
 use crate::matrix::{Axis, Lines, Matrix, Value};
 use crate::parallel::Ctx;
+use crate::simd::widest;
 use crate::with_lines;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -35,22 +36,16 @@ fn survey_lines<L: Lines>(ctx: &Ctx, matrix: &Matrix, lines: L) -> Result<Survey
             for major in pieces[p].clone() {
                 let values = lines.values(major);
                 let find = |bad: fn(f64) -> bool| values.iter().position(|v| bad(v.to_f64()));
-                if L::V::TYPE.is_float() {
-                    // x - x is 0 unless x is NaN or infinite. Without a branch in the loop, so that it vectorises.
-                    let finite = values.iter().fold(true, |ok, v| ok & (v.to_f64() - v.to_f64() == 0.0));
-                    if let Some(k) = find(|x| !x.is_finite()).filter(|_| !finite) {
-                        let (obs, var) = at(major, k);
-                        bail!(
-                            Value,
-                            "matrix: the value of obs {obs}, var {var} is {}, must be finite",
-                            values[k].to_f64()
-                        );
-                    }
-                    if !fractional.load(Ordering::Relaxed) && find(|x| x.fract() != 0.0).is_some() {
-                        fractional.store(true, Ordering::Relaxed);
-                    }
+                let kinds = Kinds::of(&values);
+                if kinds.infinite {
+                    let k = find(|x| !x.is_finite()).unwrap_or_default();
+                    let (obs, var) = at(major, k);
+                    bail!(Value, "matrix: the value of obs {obs}, var {var} is {}, must be finite", values[k].to_f64());
                 }
-                if values.iter().fold(false, |any, v| any | (*v < L::V::default())) {
+                if kinds.fractional {
+                    fractional.store(true, Ordering::Relaxed);
+                }
+                if kinds.negative {
                     let mut first = negative.lock().unwrap_or_else(|e| e.into_inner());
                     if let Some(k) = find(|x| x < 0.0).filter(|_| first.is_none_or(|(at, _)| major < at)) {
                         let (obs, var) = at(major, k);
@@ -65,4 +60,35 @@ fn survey_lines<L: Lines>(ctx: &Ctx, matrix: &Matrix, lines: L) -> Result<Survey
         negative: negative.into_inner().unwrap_or_else(|e| e.into_inner()).map(|(_, found)| found),
         fractional: fractional.into_inner(),
     })
+}
+
+/// Whether some of the values are of a kind.
+struct Kinds {
+    /// NaN, too.
+    infinite: bool,
+    fractional: bool,
+    negative: bool,
+}
+
+impl Kinds {
+    /// Without a branch in the loop, so that it vectorises.
+    fn of<V: Value>(values: &[V]) -> Self {
+        /// 2^52: a smaller number changes if it is added and taken off again, unless it is whole.
+        const SHIFT: f64 = 4503599627370496.0;
+        widest(
+            #[inline(always)]
+            || {
+                let mut kinds = Self { infinite: false, fractional: false, negative: false };
+                for v in values {
+                    let x = v.to_f64();
+                    let size = x.abs();
+                    // x - x is 0 unless x is NaN or infinite.
+                    kinds.infinite |= x - x != 0.0;
+                    kinds.fractional |= (size < SHIFT) & ((size + SHIFT) - SHIFT != size);
+                    kinds.negative |= x < 0.0;
+                }
+                kinds
+            },
+        )
+    }
 }

@@ -1,0 +1,369 @@
+//! Two sums for each batch and gene of numbers that come from the values, cells in ascending order.
+//!
+//! Values go through in blocks, which are turned into numbers by vectors; then they are added one by one. Along cells,
+//! threads divide the genes, and each reads its part of every cell; it tells memory which part it will read two cells
+//! later, as the processor would foresee only the rest of this one. Along genes, four genes are added up side by side:
+//! one sum alone waits for each addition.
+
+use super::stretches::{Stretch, stretches};
+use crate::error::Result;
+use crate::matrix::density::Density;
+use crate::matrix::{Axis, Groups, Lines, Matrix, Value, ValueSlice};
+use crate::parallel::{Ctx, balanced_ranges};
+use crate::with_lines;
+use std::borrow::Cow;
+use std::ops::Range;
+
+/// Values that are worked on at a time.
+pub(super) const BLOCK: usize = 128;
+
+/// Stored values that one thread works through in some 10 ms.
+const BITE: usize = 1 << 22;
+
+/// Two numbers for each value of a block.
+pub(super) type Terms = [[f64; BLOCK]; 2];
+
+/// Where the values of a block are.
+pub(super) struct Places {
+    pub batches: [usize; BLOCK],
+    /// Not filled in for terms that do without.
+    pub cells: [usize; BLOCK],
+    pub genes: [usize; BLOCK],
+}
+
+/// How values become terms. Both terms of a zero must be 0: zeros that are not stored have none.
+pub(super) struct Rule<'a> {
+    pub terms: &'a (dyn Fn(ValueSlice, &Places, &mut Terms) + Sync),
+    /// Whether they depend on the cell.
+    pub by_cell: bool,
+}
+
+struct Block {
+    places: Places,
+    terms: Terms,
+}
+
+impl Block {
+    fn new() -> Self {
+        let places = Places { batches: [0; BLOCK], cells: [0; BLOCK], genes: [0; BLOCK] };
+        Self { places, terms: [[0.0; BLOCK]; 2] }
+    }
+
+    fn work_out<V: Value>(&mut self, rule: &Rule, values: &[V]) {
+        (rule.terms)(V::wrap_slice(values), &self.places, &mut self.terms);
+    }
+}
+
+/// The sums of both terms, a row of genes for each batch.
+pub(super) fn ordered_sums(ctx: &Ctx, matrix: &Matrix, groups: &Groups, rule: &Rule) -> Result<Vec<[f64; 2]>> {
+    with_lines!(matrix, |lines| match matrix.major() {
+        Axis::Obs => along_cells(ctx, matrix, lines, groups, rule),
+        Axis::Var if groups.is_all() => along_genes(ctx, matrix, lines, rule),
+        Axis::Var => along_genes_by_batch(ctx, matrix, lines, groups, rule),
+    })
+}
+
+fn add_block(sums: &mut [[f64; 2]], at: impl Iterator<Item = usize>, terms: &Terms) {
+    for ((i, a), b) in at.zip(&terms[0]).zip(&terms[1]) {
+        let sum = &mut sums[i];
+        *sum = [sum[0] + a, sum[1] + b];
+    }
+}
+
+/// Goes through the cells in rounds, in each of which every thread has genes of its own.
+fn along_cells<L: Lines>(ctx: &Ctx, matrix: &Matrix, lines: L, groups: &Groups, rule: &Rule) -> Result<Vec<[f64; 2]>> {
+    let (n_genes, threads) = (matrix.n_vars(), ctx.threads());
+    let mut table = vec![[0.0; 2]; n_genes * groups.n_groups()];
+    let strips: Vec<Range<usize>> = Density::of(matrix, &(0..n_genes)).cut(threads).collect();
+    let rounds = stretches(matrix, groups, BITE * threads);
+    for (i, round) in rounds.iter().enumerate() {
+        let row = &mut table[round.batch * n_genes..][..n_genes];
+        ctx.step(i, rounds.len(), || {
+            ctx.run_split(row, strips.iter().map(Range::len), Block::new, |block, strip, sums| {
+                add_strip(matrix, &lines, groups, round, strips[strip].clone(), block, rule, sums);
+                Ok(())
+            })
+        })?;
+    }
+    Ok(table)
+}
+
+/// Adds up what the cells have of some genes.
+#[allow(clippy::too_many_arguments)]
+fn add_strip<L: Lines>(
+    matrix: &Matrix,
+    lines: &L,
+    groups: &Groups,
+    Stretch { batch, members }: &Stretch,
+    genes: Range<usize>,
+    block: &mut Block,
+    rule: &Rule,
+    sums: &mut [[f64; 2]],
+) {
+    let mut strip = Strip { lines, matrix, genes: genes.clone(), begins: 0.0, ends: 0.0 };
+    let cell = |member: usize| groups.member(member.min(members.end - 1));
+    block.places.batches.fill(*batch);
+    let mut found = [cell(members.start), cell(members.start + 1)].map(|cell| strip.find(cell));
+    for member in members.clone() {
+        let [here, next] = found;
+        let (now, later) = (cell(member), cell(member + 2));
+        strip.foresee(cell(member + 4));
+        found = [next, strip.find(later)];
+        let values = lines.values(now);
+        block.places.cells.fill(now);
+        for k in here.clone().step_by(BLOCK) {
+            let n = BLOCK.min(here.end - k);
+            let ahead = found[1].start + (k - here.start);
+            lines.prefetch(later, ahead..(ahead + BLOCK).min(found[1].end));
+            lines.positions(now, k, &mut block.places.genes[..n]);
+            block.work_out(rule, &values[k..k + n]);
+            add_block(sums, block.places.genes[..n].iter().map(|gene| gene - genes.start), &block.terms);
+        }
+    }
+}
+
+/// Some genes, and where they were in the cell before: they are not far from there in the next.
+struct Strip<'a, L> {
+    lines: &'a L,
+    matrix: &'a Matrix<'a>,
+    genes: Range<usize>,
+    /// Parts of the line.
+    begins: f64,
+    ends: f64,
+}
+
+impl<L: Lines> Strip<'_, L> {
+    fn stored(&self, cell: usize) -> usize {
+        (self.matrix.stored_before(cell + 1) - self.matrix.stored_before(cell)) as usize
+    }
+
+    /// Which stored values of the cell are of these genes.
+    fn find(&mut self, cell: usize) -> Range<usize> {
+        let n = self.stored(cell);
+        let (mut begin, mut end) = (0, n);
+        if self.genes.start > 0 {
+            begin = self.below(cell, n, self.genes.start, self.begins);
+            self.begins = begin as f64 / n.max(1) as f64;
+        }
+        if self.genes.end < self.matrix.n_vars() {
+            end = self.below(cell, n, self.genes.end, self.ends).max(begin);
+            self.ends = end as f64 / n.max(1) as f64;
+        }
+        begin..end
+    }
+
+    /// Asks memory for what `find` will look at first.
+    fn foresee(&self, cell: usize) {
+        let n = self.stored(cell);
+        for part in [self.begins, self.ends] {
+            let guess = (n as f64 * part) as usize;
+            self.lines.prefetch(cell, guess.saturating_sub(32)..guess + 32);
+        }
+    }
+
+    /// How many of the `n` stored values have positions below `bound`, which is searched for in growing steps from where
+    /// it probably is.
+    fn below(&self, cell: usize, n: usize, bound: usize, part: f64) -> usize {
+        let is_below = |k: usize| self.lines.minor(cell, k) < bound;
+        let guess = ((n as f64 * part) as usize).min(n);
+        let (mut lo, mut hi, mut step) = (guess + 1, guess, 8);
+        if guess < n && is_below(guess) {
+            while lo + step < n && is_below(lo + step) {
+                lo += step + 1;
+                step *= 2;
+            }
+            hi = (lo + step).min(n);
+        } else {
+            while step <= hi && !is_below(hi - step) {
+                hi -= step;
+                step *= 2;
+            }
+            lo = hi.saturating_sub(step);
+        }
+        while lo < hi {
+            let middle = (lo + hi) / 2;
+            if is_below(middle) { lo = middle + 1 } else { hi = middle }
+        }
+        lo
+    }
+}
+
+/// The genes in about equal parts, none of them long work.
+fn pieces(ctx: &Ctx, matrix: &Matrix) -> Vec<Range<usize>> {
+    let pieces = (matrix.n_stored() / BITE).max(8 * ctx.threads());
+    balanced_ranges(matrix.n_vars(), pieces, |gene| matrix.stored_before(gene))
+}
+
+fn along_genes_by_batch<L: Lines>(
+    ctx: &Ctx,
+    matrix: &Matrix,
+    lines: L,
+    groups: &Groups,
+    rule: &Rule,
+) -> Result<Vec<[f64; 2]>> {
+    let (labels, n_batches) = (groups.labels(), groups.n_groups());
+    let mut table = vec![[0.0; 2]; matrix.n_vars() * n_batches];
+    let pieces = pieces(ctx, matrix);
+    let lens = pieces.iter().map(|genes| genes.len() * n_batches);
+    let init = || (Block::new(), vec![[0.0; 2]; n_batches + 1]);
+    ctx.run_split(&mut table, lens, init, |(block, column), i, rows| {
+        for (gene, row) in pieces[i].clone().zip(rows.chunks_exact_mut(n_batches)) {
+            block.places.genes.fill(gene);
+            // Place 0 takes what belongs to no batch and is thrown away: no branch in the loop.
+            column.fill([0.0; 2]);
+            for (b, values) in lines.values(gene).chunks(BLOCK).enumerate() {
+                let Places { cells, batches, .. } = &mut block.places;
+                let cells = &mut cells[..values.len()];
+                lines.positions(gene, b * BLOCK, cells);
+                batches.iter_mut().zip(cells).for_each(|(batch, &mut cell)| *batch = labels[cell].max(0) as usize);
+                block.work_out(rule, values);
+                let cells = &block.places.cells[..values.len()];
+                add_block(column, cells.iter().map(|&cell| (labels[cell] + 1) as usize), &block.terms);
+            }
+            row.copy_from_slice(&column[1..]);
+        }
+        Ok(())
+    })?;
+    Ok((0..n_batches).flat_map(|batch| table[batch..].iter().step_by(n_batches).copied()).collect())
+}
+
+/// All cells are one batch.
+fn along_genes<L: Lines>(ctx: &Ctx, matrix: &Matrix, lines: L, rule: &Rule) -> Result<Vec<[f64; 2]>> {
+    let mut sums = vec![[0.0; 2]; matrix.n_vars()];
+    let pieces = pieces(ctx, matrix);
+    let blocks = || std::array::from_fn(|_| Block::new());
+    ctx.run_split(&mut sums, pieces.iter().map(Range::len), blocks, |blocks: &mut [Block; LANES], i, sums| {
+        add_genes(&lines, pieces[i].clone(), blocks, rule, sums);
+        Ok(())
+    })?;
+    Ok(sums)
+}
+
+/// Genes that are added up side by side.
+const LANES: usize = 4;
+
+/// A gene whose sums are under way.
+struct Lane<'a, V: Value> {
+    gene: usize,
+    values: Cow<'a, [V]>,
+    /// Values that are added, and that are in the block.
+    done: usize,
+    n: usize,
+    sum: [f64; 2],
+}
+
+/// A lane that is done with its gene takes the next.
+fn add_genes<L: Lines>(
+    lines: &L,
+    genes: Range<usize>,
+    blocks: &mut [Block; LANES],
+    rule: &Rule,
+    sums: &mut [[f64; 2]],
+) {
+    let first = genes.start;
+    let lane = |(gene, values)| Lane { gene, values, done: 0, n: 0, sum: [0.0; 2] };
+    let mut genes = genes.map(|gene| (gene, lines.values(gene))).filter(|(_, values)| !values.is_empty()).map(lane);
+    let mut lanes: [Lane<L::V>; LANES] = std::array::from_fn(|_| lane((first, Cow::Borrowed(&[]))));
+    loop {
+        let mut most = 0;
+        for (lane, block) in lanes.iter_mut().zip(blocks.iter_mut()) {
+            if lane.done == lane.values.len() {
+                if let Some(next) = genes.next() {
+                    block.places.genes.fill(next.gene);
+                    *lane = next;
+                }
+            }
+            let rest = &lane.values[lane.done..];
+            lane.n = rest.len().min(BLOCK);
+            most = most.max(lane.n);
+            if rule.by_cell {
+                lines.positions(lane.gene, lane.done, &mut block.places.cells[..lane.n]);
+            }
+            block.work_out(rule, &rest[..lane.n]);
+        }
+        if most == 0 {
+            return;
+        }
+        // Zeros change no sum.
+        for (lane, block) in lanes.iter().zip(blocks.iter_mut()) {
+            block.terms.iter_mut().for_each(|terms| terms[lane.n..most].fill(0.0));
+        }
+        let mut running = lanes.each_ref().map(|lane| lane.sum);
+        let terms = blocks.each_ref().map(|block| &block.terms);
+        for k in 0..most {
+            for (sum, terms) in running.iter_mut().zip(terms) {
+                *sum = [sum[0] + terms[0][k], sum[1] + terms[1][k]];
+            }
+        }
+        for (lane, sum) in lanes.iter_mut().zip(running) {
+            lane.sum = sum;
+            lane.done += lane.n;
+            if lane.n > 0 && lane.done == lane.values.len() {
+                sums[lane.gene - first] = sum;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::matrix::IndexSlice;
+
+    /// Offsets, indices and values of the non-zeros of a row-major table.
+    fn compress(table: &[f32], n_minor: usize) -> (Vec<i64>, Vec<i32>, Vec<f32>) {
+        let (mut indptr, mut indices, mut values) = (vec![0], vec![], vec![]);
+        for row in table.chunks(n_minor) {
+            for (i, &x) in row.iter().enumerate().filter(|(_, x)| **x != 0.0) {
+                indices.push(i as i32);
+                values.push(x);
+            }
+            indptr.push(indices.len() as i64);
+        }
+        (indptr, indices, values)
+    }
+
+    #[test]
+    fn every_layout_and_thread_count_gives_the_sums_in_order() {
+        let (n, m) = (530, 301);
+        let value = |i: usize| {
+            let x = (i * 7919 + i / 7 * 104729) % 1000;
+            // Some genes are dense, most are not; some cells have next to nothing.
+            if x > 950 - 900 * usize::from(i % m % 40 == 3) || i / m % 50 == 7 { 0.1 + x as f32 } else { 0.0 }
+        };
+        let table: Vec<f32> = (0..n * m).map(value).collect();
+        let turned: Vec<f32> = (0..m).flat_map(|j| table.iter().skip(j).step_by(m).copied()).collect();
+        let term = |batch: usize, cell: usize, gene: usize, x: f64| x * (1 + batch + cell % 5 + gene % 3) as f64;
+        let terms = |values: ValueSlice, places: &Places, [plain, squared]: &mut Terms| {
+            let ValueSlice::F32(values) = values else { panic!("other values") };
+            for (k, &x) in values.iter().enumerate() {
+                plain[k] = term(places.batches[k], places.cells[k], places.genes[k], f64::from(x));
+                squared[k] = plain[k] * plain[k];
+            }
+        };
+        let labels: Vec<i32> = (0..n).map(|i| (i * i % 7 % 4) as i32 - 1).collect();
+        for groups in [Groups::all(n), Groups::new(&labels[..], 3, n, "batches").unwrap()] {
+            let mut want = vec![[0.0; 2]; groups.n_groups() * m];
+            for (i, &x) in table.iter().enumerate() {
+                if let Some(batch) = groups.of(i / m) {
+                    let x = term(batch, i / m, i % m, f64::from(x));
+                    let sum = &mut want[batch * m + i % m];
+                    *sum = [sum[0] + x, sum[1] + x * x];
+                }
+            }
+            for (major, table, n_minor) in [(Axis::Obs, &table, m), (Axis::Var, &turned, n)] {
+                let (indptr, indices, values) = compress(table, n_minor);
+                let (indptr, indices) = (IndexSlice::I64(&indptr), IndexSlice::I32(&indices));
+                let sparse =
+                    Matrix::sparse(major, (n, m), indptr, indices, ValueSlice::F32(&values), 0, false).unwrap();
+                let dense = Matrix::dense(major, (n, m), ValueSlice::F32(table), n_minor).unwrap();
+                for matrix in [sparse, dense] {
+                    for threads in [1, 2, 3, 8] {
+                        let rule = Rule { terms: &terms, by_cell: true };
+                        assert_eq!(ordered_sums(&Ctx::new(threads), &matrix, &groups, &rule).unwrap(), want);
+                    }
+                }
+            }
+        }
+    }
+}
