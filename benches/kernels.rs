@@ -1,7 +1,7 @@
 //! Micro-benchmarks of the kernels on small simulated matrices, one thread, for work on one of them: `make bench-kernels` runs all in about
 //! two minutes, `make bench-kernels OPS=wilcoxon` some. `make bench` is what compares with other tools.
 
-use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
+use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use scnative::matrix::{Axis, Groups, Matrix, Sparse, ValueSliceMut, ValueVec, reduce, subset, transpose};
 use scnative::parallel::Ctx;
 use scnative::pp::highly_variable_genes::{self as hvg, Flavor};
@@ -9,7 +9,6 @@ use scnative::pp::normalize_total::{self, Then, normalize_total};
 use scnative::pp::{log1p, qc, regress_out, scale};
 use scnative::simulate::{self, Simulated, Simulation};
 use scnative::stats::loess::{Loess, LoessOptions};
-use scnative::stats::ranks::{Pair, sort_by_ordinal};
 use scnative::tl::rank_genes_groups::{self as rank, Method, Reference, rank_genes_groups};
 use scnative::tl::score_genes::{ControlOptions, control_genes, score_genes};
 use std::hint::black_box;
@@ -151,8 +150,8 @@ fn tests(ctx: &Ctx, data: &Data, bench: &mut Bench) {
     });
 }
 
-/// What the kernels are made of.
-fn parts(c: &mut Criterion) {
+/// What variable genes are standardised by.
+fn curve(c: &mut Criterion) {
     let ctx = &Ctx::new(1);
     let x: Vec<f64> = (0..GENES).map(|i| (i * 7919 % 5003) as f64 / 1000.0).collect();
     let y: Vec<f64> = x.iter().map(|x| x.sin() + (x * 1e3) % 0.1).collect();
@@ -160,13 +159,7 @@ fn parts(c: &mut Criterion) {
     c.bench_function("loess", |b| {
         b.iter(|| Loess::fit(ctx, &x, &y, None, &options).unwrap().predict(ctx, &x).unwrap())
     });
-
-    let pairs: Vec<u64> = (0..20_000u64).map(|i| Pair::pack(i * 7919 % 1_000_003, (i % 20) as u32)).collect();
-    let mut spare = Vec::new();
-    c.bench_function("radix sort", |b| {
-        b.iter_batched_ref(|| pairs.clone(), |pairs| sort_by_ordinal(pairs, &mut spare), BatchSize::LargeInput)
-    });
 }
 
-criterion_group!(benches, kernels, parts);
+criterion_group!(benches, kernels, curve);
 criterion_main!(benches);
