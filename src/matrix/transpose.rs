@@ -150,6 +150,7 @@ impl<'a> Turn<'a> {
     }
 
     /// `scatter` moves the values of some old lines that belong to a strip.
+    #[allow(clippy::type_complexity)]
     fn turned<V: Value, I: Index>(
         &self,
         ctx: &Ctx,
