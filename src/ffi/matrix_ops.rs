@@ -16,7 +16,7 @@ use libc::c_void;
 /// the values stays; offsets are i64, indices 0-based, i32 wherever they fit unless the matrix lies that way already
 /// (then they keep their type). Free the result with `scn_sparse_free`.
 ///
-/// Memory: the result, 8 bytes for each line of it, 4 bytes per thread for each line of the matrix.
+/// Memory: the result, 8 bytes and 4 per thread for each line of it, and at most a third of a byte for each value.
 ///
 /// Errors: as `scn_matrix_validate`, except for the values, which may be anything.
 ///
@@ -46,7 +46,8 @@ pub unsafe extern "C" fn scn_matrix_to_major(
 /// and length 0. The result keeps the major axis and the type of the values; zeros that are stored stay. Offsets are i64,
 /// indices i32 wherever they fit. Free it with `scn_sparse_free`. As scipy's `matrix[obs][:, vars]`.
 ///
-/// Memory: the result, and 16 bytes for each gene (or cell) of the minor axis.
+/// Memory: the result, and 16 bytes for each gene (or cell) of the minor axis; if some of these are taken, at most the
+/// result again, which is freed while the result is put together.
 ///
 /// Errors: as `scn_matrix_validate`, except for the values; `SCN_ERR_INVALID_ARGUMENT` for a number out of range;
 /// `SCN_ERR_UNSUPPORTED` if the matrix is dense.

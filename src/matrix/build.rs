@@ -7,7 +7,7 @@ use crate::error::Result;
 use crate::parallel::{Ctx, balanced_ranges};
 
 /// Stored values that one thread handles in some 10 ms.
-const BITE: u64 = 1 << 22;
+pub(super) const BITE: u64 = 1 << 22;
 
 /// A matrix whose lines are made one at a time, in any order: `count(line)` says how many values a line has, `fill(line,
 /// indices, values)` writes them, in ascending order. `work(line)` is about how much is to be read for the lines before.

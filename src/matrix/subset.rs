@@ -1,15 +1,20 @@
 //! Some cells and some genes of a matrix.
 
-use super::build::build;
+use super::buffer::zeros;
+use super::build::{BITE, build};
+use super::shared::Shared;
 use super::{Axis, Index, Matrix, Sparse, SparseLines, Value};
 use crate::error::Result;
-use crate::parallel::Ctx;
+use crate::parallel::{Ctx, balanced_ranges};
 use crate::{bail, ensure, with_sparse_lines};
+use std::mem::take;
+use std::sync::Mutex;
 
 /// The given cells and genes, in the given order; one may be given several times. `None` is all of them.
 ///
 /// The result keeps the major axis and the type of the values; zeros that are stored stay. Indices are i32 wherever they
-/// fit. Memory: the result, and 8 bytes for each position of the minor axis.
+/// fit. Memory: the result (twice, but for the pages that are freed on the way, if a part of the minor axis is taken), and
+/// at most 16 bytes for each position of the minor axis.
 pub fn subset(ctx: &Ctx, matrix: &Matrix, obs: Option<&[i64]>, vars: Option<&[i64]>) -> Result<Sparse> {
     ensure!(matrix.is_sparse(), Unsupported, "matrix: is dense, must be sparse");
     for (chosen, axis) in [(obs, Axis::Obs), (vars, Axis::Var)] {
@@ -77,27 +82,81 @@ impl<J: Index> Kept<J> {
         Self { keep, new }
     }
 
-    /// How many values of a line are kept.
-    fn count<I: Index>(&self, from: &[I], base: i64) -> usize {
-        from.iter().map(|i| usize::from(self.keep[(i.to_i64() - base) as usize])).sum()
-    }
-
-    /// Copies those that are. Which ones is found out first, without a branch: none would be foreseen.
-    fn copy<I: Index, V: Value>(&self, from: (&[I], &[V]), base: i64, indices: &mut [J], values: &mut [V]) {
-        let mut to = indices.iter_mut().zip(values);
-        for (block, block_values) in from.0.chunks(BLOCK).zip(from.1.chunks(BLOCK)) {
+    /// Appends those values of a line that are. Which ones is found out first, without a branch: none would be foreseen.
+    fn pick<I: Index, V: Value>(&self, from: (&[I], &[V]), base: i64, part: &mut Part<J, V>) {
+        let begun = part.indices.len();
+        for (block, values) in from.0.chunks(BLOCK).zip(from.1.chunks(BLOCK)) {
             let mut kept = [0u8; BLOCK];
             let mut n = 0;
             for (k, i) in block.iter().enumerate() {
                 kept[n % BLOCK] = k as u8;
                 n += usize::from(self.keep[(i.to_i64() - base) as usize]);
             }
-            for ((to_index, to_value), &k) in to.by_ref().take(n).zip(&kept) {
-                let old = (block[usize::from(k)].to_i64() - base) as usize;
-                (*to_index, *to_value) = (self.new[old], block_values[usize::from(k)]);
-            }
+            let kept = || kept[..n].iter().map(|&k| usize::from(k));
+            part.indices.extend(kept().map(|k| self.new[(block[k].to_i64() - base) as usize]));
+            part.values.extend(kept().map(|k| values[k]));
         }
+        part.lens.push(part.indices.len() - begun);
     }
+}
+
+/// Some lines of the result.
+struct Part<J, V> {
+    lens: Vec<usize>,
+    indices: Vec<J>,
+    values: Vec<V>,
+}
+
+/// The kept values of each line, `old(line)` being the old line. As to count them takes nearly as long as to pick them,
+/// it is done in one pass: each task collects its lines, and these are put together, and freed, afterwards.
+fn pick<V: Value, I: Index, J: Index>(
+    ctx: &Ctx,
+    lines: SparseLines<V, I>,
+    kept: &Kept<J>,
+    work: &[u64],
+    old: impl Fn(usize) -> usize + Sync,
+) -> Result<(Vec<i64>, Vec<J>, Vec<V>)> {
+    let n = work.len() - 1;
+    let pieces = ((work[n] / BITE) as usize).max(8 * ctx.threads());
+    let ranges = balanced_ranges(n, pieces, |line| work[line]);
+    let parts = ctx.within(0.0, 0.8, || {
+        ctx.map(ranges.len(), |r| {
+            let mut part = Part { lens: Vec::with_capacity(ranges[r].len()), indices: Vec::new(), values: Vec::new() };
+            for line in ranges[r].clone().map(&old) {
+                kept.pick((lines.indices(line), &lines.values[lines.range(line)]), lines.base, &mut part);
+            }
+            Ok(Mutex::new(part))
+        })
+    })?;
+
+    let mut indptr = Vec::with_capacity(n + 1);
+    indptr.push(0);
+    let mut begins = vec![0];
+    let mut nnz = 0;
+    for part in &parts {
+        for len in &part.lock().unwrap_or_else(|e| e.into_inner()).lens {
+            nnz += len;
+            indptr.push(nnz as i64);
+        }
+        begins.push(nnz);
+    }
+    let (mut indices, mut values) = (zeros::<J>(nnz)?, zeros::<V>(nnz)?);
+    {
+        let (indices, values) = (Shared::new(&mut indices), Shared::new(&mut values));
+        let put = |p: usize| {
+            let mut part = parts[p].lock().unwrap_or_else(|e| e.into_inner());
+            let (from_indices, from_values) = (take(&mut part.indices), take(&mut part.values));
+            let place = begins[p]..begins[p + 1];
+            // SAFETY: the parts' places follow each other, and each part is one task.
+            unsafe {
+                indices.slice(place.clone()).copy_from_slice(&from_indices);
+                values.slice(place).copy_from_slice(&from_values);
+            }
+            Ok(())
+        };
+        ctx.within(0.8, 1.0, || ctx.run(parts.len(), || (), |(), p| put(p)))?;
+    }
+    Ok((indptr, indices, values))
 }
 
 /// Where each position goes, if some go to several places or not in their order.
@@ -144,24 +203,29 @@ fn choose<V: Value, I: Index, J: Index>(
         }))
         .collect();
 
-    let count = |line: usize| match minors {
-        Minors::All => lines.range(old(line)).len(),
-        Minors::Some(kept) => kept.count(lines.indices(old(line)), lines.base),
-        Minors::Any(places) => {
+    if let Minors::Some(kept) = minors {
+        let (indptr, indices, values) = pick(ctx, lines, kept, &work, old)?;
+        let (n_obs, n_vars) = shape;
+        let (indices, values) = (J::wrap_vec(indices), V::wrap_vec(values));
+        return Ok(Sparse { major: matrix.major(), n_obs, n_vars, indptr, indices, values });
+    }
+    let places = match minors {
+        Minors::Any(places) => Some(places),
+        _ => None,
+    };
+    let count = |line: usize| match places {
+        None => lines.range(old(line)).len(),
+        Some(places) => {
             lines.indices(old(line)).iter().map(|i| places.starts[minor(i) + 1] - places.starts[minor(i)]).sum()
         }
     };
     let fill = |line: usize, indices: &mut [J], values: &mut [V]| {
         let range = lines.range(old(line));
         let (from_indices, from_values) = (&lines.indices[range.clone()], &lines.values[range]);
-        let places = match minors {
-            Minors::All => {
-                values.copy_from_slice(from_values);
-                indices.iter_mut().zip(from_indices).for_each(|(to, i)| *to = J::from_i64(i.to_i64() - lines.base));
-                return;
-            }
-            Minors::Some(kept) => return kept.copy((from_indices, from_values), lines.base, indices, values),
-            Minors::Any(places) => places,
+        let Some(places) = places else {
+            values.copy_from_slice(from_values);
+            indices.iter_mut().zip(from_indices).for_each(|(to, i)| *to = J::from_i64(i.to_i64() - lines.base));
+            return;
         };
         let stored = from_indices.iter().zip(from_values);
         let mut k = 0;

@@ -20,6 +20,9 @@ use std::sync::Mutex;
 /// The matrix compressed along its other axis, sorted. A dense matrix gives its non-zeros; zeros that a sparse one stores
 /// stay. Indices are i32 wherever they fit.
 ///
+/// 28 M non-zeros, 2 threads: about 100 ms, of which the kernel takes 20 to clear the result's pages and the count 15. The
+/// rest is the scatter, two stores into the second-level cache for each value; to move the bytes alone would take 30.
+///
 /// Memory: the result, 4 bytes per thread for each of its lines, and 4 bytes for each line of the matrix and strip, which
 /// is at most a third of a byte for each value.
 pub fn transpose(ctx: &Ctx, matrix: &Matrix) -> Result<Sparse> {
@@ -150,6 +153,7 @@ impl<'a> Turn<'a> {
     }
 
     /// `scatter` moves the values of some old lines that belong to a strip.
+    #[allow(clippy::type_complexity)]
     fn turned<V: Value, I: Index>(
         &self,
         ctx: &Ctx,
@@ -300,22 +304,20 @@ impl Edge<'_> {
     }
 }
 
-/// How many of these ascending indices are below the bound. They are few, and lie in the cache or are read next.
+/// How many of these ascending indices are below the bound: in strides from the first on, as they are few, and near.
 #[inline(always)]
 fn below<I: Index>(indices: &[I], bound: i64) -> usize {
+    const STRIDE: usize = 16;
     if bound > I::MAX {
         return indices.len();
     }
     let bound = I::from_i64(bound);
-    let mut blocks = indices.chunks_exact(16);
-    for (b, block) in blocks.by_ref().enumerate() {
-        let n: u32 = block.iter().map(|&i| u32::from(i < bound)).sum();
-        if n < 16 {
-            return 16 * b + n as usize;
-        }
+    let mut start = 0;
+    while indices.get(start + STRIDE - 1).is_some_and(|&i| i < bound) {
+        start += STRIDE;
     }
-    let rest = blocks.remainder();
-    indices.len() - rest.len() + rest.iter().take_while(|&&i| i < bound).count()
+    let end = indices.len().min(start + STRIDE);
+    start + indices[start..end].partition_point(|&i| i < bound)
 }
 
 /// A worker's counts of the values at each position; handed over when it is done.
@@ -562,6 +564,30 @@ mod tests {
             })
             .unwrap();
             assert_eq!((lines, nnz), (300, whole.nnz()));
+        }
+    }
+
+    #[test]
+    fn lines_wrongly_said_to_be_sorted_are_an_error() {
+        let (indptr, mut indices, values) = example(60, 3000);
+        indices[..700].reverse();
+        let (indptr, indices) = (IndexSlice::I64(&indptr), IndexSlice::I64(&indices));
+        let matrix = Matrix::sparse(Axis::Obs, (60, 3000), indptr, indices, ValueSlice::I16(&values), 0, true).unwrap();
+        for threads in [1, 2] {
+            let ctx = Ctx::new(threads);
+            assert!(transpose(&ctx, &matrix).unwrap_err().message.contains("although the flags say so"));
+            for_each_block(&ctx, &matrix, Axis::Var, 1000, |_, _| Ok(())).unwrap_err();
+        }
+    }
+
+    #[test]
+    fn below_counts_as_a_search_does() {
+        for n in 0..70 {
+            let indices: Vec<i32> = (0..n).map(|i| 3 * i + 1).collect();
+            for bound in 0..220 {
+                assert_eq!(below(&indices, bound), indices.partition_point(|&i| i64::from(i) < bound));
+            }
+            assert_eq!(below(&indices, 1 << 40), indices.len());
         }
     }
 

@@ -375,6 +375,8 @@ fn divide_stored<I: Index, T: Value>(scaler: &Scaler, values: &mut [T], indices:
 }
 
 /// The lines of a dense matrix in place; what lies between them is left alone.
+///
+/// 40 M f32 values, 2 threads: 11 ms, of which reading and writing them takes 6 and the divisions nearly the rest.
 fn scale_dense<T: Value>(ctx: &Ctx, matrix: &Matrix, stride: usize, scaler: &Scaler, values: &mut [T]) -> Result<()> {
     let n_minor = matrix.n_minor();
     let per_block = (BLOCK / stride.max(1)).max(1);
