@@ -1,6 +1,4 @@
 //! Counts above a bound that each gene has in each batch: few, but all have to be looked at.
-//!
-//! On 28 million non-zeros along cells (228 MB), two threads: 12 ms, of which memory alone takes 7.
 
 use super::stretches::{Stretch, short_stretches};
 use crate::error::Result;

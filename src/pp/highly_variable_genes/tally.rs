@@ -3,8 +3,8 @@
 //! Sums of whole numbers are exact, so that their order does not matter: threads divide the cells, and go through memory
 //! as it lies. Squared deviations come from them without rounding, too.
 //!
-//! On 28 million non-zeros along cells (228 MB), two threads: 17 ms, of which memory alone takes 7; the rest is the
-//! additions, whose accumulators are in the second cache.
+//! What limits it is the additions, whose accumulators are in the second cache; reading the counts comes next. `seurat_v3` on
+//! 28 million non-zeros along cells (228 MB), this and all else, takes two threads 45 ms, of which memory alone is 2 times 7.
 
 use super::stretches::{Stretch, short_stretches, with_the_others};
 use crate::error::Result;
