@@ -45,6 +45,8 @@ ScnAddModuleScore.default <- function(object, features, pool = NULL, nbin = 24, 
   with_verbosity(verbose, {
     means <- scn_stats(rows_of(object, pool), over = "cells", which = "mean")$mean
     controls <- with_seed(seed, draw_controls(sets, stats::setNames(means, pool), nbin, ctrl))
+    sets <- positions_of(sets, rownames(object))
+    controls <- positions_of(controls, rownames(object))
     scores <- Map(function(set, control) scn_score_genes(object, set, control), sets, controls)
   })
   names(scores) <- paste0(name, seq_along(scores))
@@ -73,6 +75,9 @@ gene_sets <- function(features, there) {
   }
   lapply(found, unique)
 }
+
+# Where the names of each set are among all, looked up at once.
+positions_of <- function(sets, all) utils::relist(match(unlist(sets), all), unname(sets))
 
 # For each set the control genes: of each of its genes' bins, in the order of the genes. The numbers that break ties among
 # genes without expression, and then the samples, are drawn as Seurat draws them.

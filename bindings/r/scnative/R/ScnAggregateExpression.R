@@ -41,7 +41,7 @@ ScnAggregateExpression.default <- function(object, groups, features = NULL, slot
 
 sums_of_groups <- function(x, labels, slot) {
   if (slot == "data") {
-    if (isS4(x)) x@x <- expm1(x@x) else x <- expm1(x)
+    x <- if (isS4(x)) set_slot(x, "x", .Call(C_expm1, x@x)) else expm1(x)
   }
   sums <- scn_aggregate(x, labels, which = "sum")$sum
   if (slot == "data" && any(is.infinite(sums))) {

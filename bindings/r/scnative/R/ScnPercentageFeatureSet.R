@@ -35,11 +35,17 @@ part_of_features <- function(x, pattern, features) {
   if (!is.null(pattern) && !is.null(features)) {
     warning("pattern: is not used, as features are given", call. = FALSE)
   }
-  features <- if (is.null(features)) grep(pattern, rownames(x), value = TRUE) else check_features(features, rownames(x))
+  features <- if (is.null(features)) matching(pattern, rownames(x)) else check_features(features, rownames(x))
   if (length(features) == 0) {
     return(numeric(ncol(x)))
   }
   scn_stats(rows_of(x, features), over = "genes", which = "sum")$sum
+}
+
+# Names that match a regular expression. Most often it is a prefix, which is found sooner without one.
+matching <- function(pattern, names) {
+  prefix <- length(pattern) == 1 && grepl("^\\^[A-Za-z0-9_-]+$", pattern)
+  names[if (prefix) startsWith(names, substring(pattern, 2)) else grepl(pattern, names)]
 }
 
 #' @rdname ScnPercentageFeatureSet

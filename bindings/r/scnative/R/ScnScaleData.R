@@ -171,15 +171,15 @@ ScnScaleData.Seurat <- function(object, features = NULL, assay = NULL, vars.to.r
     split.by <- object[[split.by]]
   }
   scaled <- ScnScaleData(
-    data, features = features[order(match(features, rownames(data)))], vars.to.regress = vars.to.regress, latent.data = latent.data, split.by = split.by,
-    model.use = model.use, use.umi = use.umi, do.scale = do.scale, do.center = do.center, scale.max = scale.max, verbose = verbose,
-    ...
+    data, features = features[order(match(features, rownames(data)))], vars.to.regress = vars.to.regress,
+    latent.data = latent.data, split.by = split.by, model.use = model.use, use.umi = use.umi, do.scale = do.scale,
+    do.center = do.center, scale.max = scale.max, verbose = verbose, ...
   )
   object <- set_assay_of(object, name, set_layer(made, "scale.data", scaled))
   log_command(object, "ScaleData", name, list(
-    features = intersect(as.character(features), rownames(data)), vars.to.regress = vars.to.regress, model.use = model.use, use.umi = use.umi, do.scale = do.scale,
-    do.center = do.center, scale.max = scale.max, block.size = block.size, min.cells.to.block = min.cells.to.block,
-    verbose = verbose
+    features = intersect(as.character(features), rownames(data)), vars.to.regress = vars.to.regress, model.use = model.use,
+    use.umi = use.umi, do.scale = do.scale, do.center = do.center, scale.max = scale.max, block.size = block.size,
+    min.cells.to.block = min.cells.to.block, verbose = verbose
   ))
 }
 

@@ -93,20 +93,20 @@ compare_groups <- function(x, groups, reference, options, what = c("fold changes
 
 # Column `i` of a comparison as Seurat's table: genes that pass, best first.
 marker_table <- function(found, i, genes, n_tests, options) {
-  fc <- found$fc[, i]
-  table <- data.frame(fc, pct.1 = found$pct.1[, i], pct.2 = found$pct.2[, i], row.names = genes)
-  names(table)[1] <- options$fc.name
-  passing <- passing_genes(table, options)
+  columns <- lapply(found, function(values) values[, i])
+  passing <- passing_genes(columns, options)
+  columns <- lapply(columns, function(values) unname(values[passing]))
+  shown <- stats::setNames(columns[c("fc", "pct.1", "pct.2")], c(options$fc.name, "pct.1", "pct.2"))
+  table <- function(columns) table_of(columns, genes[passing], length(passing))
   if (length(passing) == 0) {
-    return(table[passing, ])
+    return(table(shown))
   }
   if (options$test.use == "roc") {
-    tested <- data.frame(myAUC = found$myAUC[passing, i], avg_diff = found$avg_diff[passing, i], row.names = genes[passing])
-    tested$power <- abs(tested$myAUC - 0.5) * 2
-    tested <- cbind(tested, table[passing, , drop = FALSE])
+    power <- abs(columns$myAUC - 0.5) * 2
+    tested <- table(c(columns[c("myAUC", "avg_diff")], list(power = power), shown))
     tested <- tested[rev(order(tested$myAUC)), ]
   } else {
-    tested <- cbind(data.frame(p_val = found$p_val[passing, i], row.names = genes[passing]), table[passing, , drop = FALSE])
+    tested <- table(c(columns["p_val"], shown))
   }
   if (options$only.pos) {
     tested <- tested[tested[, 2] > 0, , drop = FALSE]
@@ -120,22 +120,22 @@ marker_table <- function(found, i, genes, n_tests, options) {
   tested
 }
 
-# The rows that pass the thresholds; a warning says which one none passes.
-passing_genes <- function(table, options) {
+# The genes that pass the thresholds; a warning says which one none passes.
+passing_genes <- function(columns, options) {
   none <- function(threshold) warning("No features pass ", threshold, " threshold; returning empty data.frame", call. = FALSE)
-  most <- pmax(table$pct.1, table$pct.2)
+  most <- pmax(columns$pct.1, columns$pct.2)
   passing <- most >= options$min.pct
   if (!any(passing, na.rm = TRUE)) {
     none("min.pct")
     return(integer())
   }
-  passing <- passing & most - pmin(table$pct.1, table$pct.2) >= options$min.diff.pct
+  passing <- passing & most - pmin(columns$pct.1, columns$pct.2) >= options$min.diff.pct
   if (!any(passing, na.rm = TRUE)) {
     none("min.diff.pct")
     return(integer())
   }
   if (options$slot != "scale.data") {
-    size <- if (options$only.pos) table[, 1] else abs(table[, 1])
+    size <- if (options$only.pos) columns$fc else abs(columns$fc)
     passing <- passing & size >= options$logfc.threshold
     if (!any(passing, na.rm = TRUE)) {
       none("logfc.threshold")

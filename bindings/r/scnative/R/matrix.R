@@ -4,7 +4,7 @@
 # `name` is the argument's name, for messages.
 matrix_view <- function(x, cells = "columns", name = "x") {
   rows <- check_choice(cells, list(columns = FALSE, rows = TRUE), "cells")
-  if (isS4(x) && (is(x, "dgCMatrix") || is(x, "dgRMatrix"))) {
+  if (isS4(x) && inherits(x, c("dgCMatrix", "dgRMatrix"))) {
     check_sparse(x, name)
     names <- x@Dimnames
     shape <- x@Dim
@@ -22,7 +22,7 @@ n_cells <- function(view) view$dim[2]
 
 # What the C side relies on; the library checks the rest.
 check_sparse <- function(x, name) {
-  by_row <- is(x, "dgRMatrix")
+  by_row <- inherits(x, "dgRMatrix")
   indices <- if (by_row) x@j else x@i
   lines <- x@Dim[if (by_row) 1L else 2L]
   if (length(x@p) != lines + 1) {

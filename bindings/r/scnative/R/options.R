@@ -2,7 +2,8 @@
 
 # The fields that are given, as doubles by name, for the struct; NULL leaves a field at its default.
 struct_options <- function(struct, ...) {
-  fields <- Filter(Negate(is.null), list(...))
+  fields <- list(...)
+  fields <- fields[!vapply(fields, is.null, NA)]
   for (name in names(fields)) {
     fields[[name]] <- as.double(check_field(fields[[name]], name, abi_options[[struct]][[name]]))
   }

@@ -10,6 +10,7 @@
     X(warnings, 0)                 \
     X(defaults, 1)                 \
     X(first_na, 1)                 \
+    X(expm1, 1)                    \
     X(validate, 2)                 \
     X(sum_duplicates, 2)           \
     X(to_major, 3)                 \

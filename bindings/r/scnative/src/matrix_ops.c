@@ -1,4 +1,8 @@
 /* Matrices as such: checks, the other major axis, subsets, concatenation, dense tables, statistics. */
+#include <math.h>
+#include <stdint.h>
+#include <string.h>
+
 #include "call.h"
 #include "entries.h"
 #include "matrix.h"
@@ -14,6 +18,31 @@ SEXP C_first_na(SEXP matrix) {
         }
     }
     return Rf_ScalarReal(0);
+}
+
+/* R's expm1() of many values that are few: those of a cell are logarithms of small counts over the same total. The ones seen
+   last are remembered, each with its outcome, at a place that its bits say. */
+SEXP C_expm1(SEXP values) {
+    enum { PLACES = 1024 };
+    double seen[PLACES], outcomes[PLACES];
+    memset(seen, 0, sizeof seen);
+    memset(outcomes, 0, sizeof outcomes);
+    R_xlen_t n = XLENGTH(values);
+    SEXP made = PROTECT(new_doubles(n));
+    const double *from = REAL(values);
+    double *to = REAL(made);
+    for (R_xlen_t i = 0; i < n; i++) {
+        uint64_t bits;
+        memcpy(&bits, &from[i], sizeof bits);
+        size_t place = (size_t)(bits * UINT64_C(0x9E3779B97F4A7C15) >> 54);
+        if (memcmp(&seen[place], &bits, sizeof bits) != 0) {
+            seen[place] = from[i];
+            outcomes[place] = expm1(from[i]);
+        }
+        to[i] = outcomes[place];
+    }
+    UNPROTECT(1);
+    return made;
 }
 
 SEXP C_validate(SEXP settings, SEXP view) {

@@ -14,6 +14,13 @@ test_that("sums over groups are Seurat's", {
   }
 })
 
+test_that("expm1 of values that repeat is R's", {
+  values <- c(0, -0, log1p(c(1, 2, 2, 1, 1e4, 1:3000 / 7, 1:3000 / 7)), NA, NaN, Inf, -Inf, -1, 800, -1e-300)
+  expect_identical(.Call(C_expm1, values), expm1(values))
+  expect_identical(1 / .Call(C_expm1, c(-0, 0)), c(-Inf, Inf))
+  expect_identical(.Call(C_expm1, numeric()), numeric())
+})
+
 test_that("an object of sums is Seurat's", {
   object <- pbmc_small()
   theirs <- quiet(in_seurat("AggregateExpression")(object, return.seurat = TRUE, slot = "counts", verbose = FALSE))

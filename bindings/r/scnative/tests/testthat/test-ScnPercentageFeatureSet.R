@@ -12,6 +12,13 @@ test_that("percentages are Seurat's", {
   expect_error(ScnPercentageFeatureSet(object, features = "none"), "features: has 1", class = "scn_error_not_found")
 })
 
+test_that("patterns are regular expressions, prefixes as well", {
+  names <- c("MT-ND1", "mt-Nd1", "AMT-1", "M1", "MT.2", "RPL3")
+  for (pattern in c("^MT-", "MT-", "^M", "^MT.", "^R|^m", "^RPL3", "^none", "^", "")) {
+    expect_identical(matching(pattern, names), grep(pattern, names, value = TRUE))
+  }
+})
+
 test_that("matrices and SingleCellExperiments", {
   counts <- small_counts()
   want <- colSums(counts[1:4, ]) / colSums(counts) * 100
