@@ -28,6 +28,27 @@ pub fn exp_m1(x: f64) -> f64 {
     if x.is_nan() { x } else { y }
 }
 
+/// `exp(x)` to two units in the last place for x that is not above 0 and no NaN, without a branch.
+#[inline(always)]
+pub fn exp_of_negative(x: f64) -> f64 {
+    const LN_2_HIGH: f64 = 6.931_471_803_691_238e-1;
+    const LN_2_LOW: f64 = 1.908_214_929_270_587_7e-10;
+    /// Adding it puts a whole number into the low bits of the sum.
+    const ROUND: f64 = 6_755_399_441_055_744.0;
+    let x = if x < -800.0 { -800.0 } else { x };
+    let k = (x * std::f64::consts::LOG2_E + ROUND) - ROUND;
+    let r = (x - k * LN_2_HIGH) - k * LN_2_LOW;
+    let mut series = 0.0;
+    for term in INVERSE_FACTORIALS.iter().rev() {
+        series = series * r + term;
+    }
+    let p = 1.0 + (r + r * r * series);
+    // Two factors, as what is below the least normal number has no power of two of its own.
+    let half = (k * 0.5 + ROUND) - ROUND;
+    let power = |k: f64| f64::from_bits((k + 1023.0 + ROUND).to_bits() << 52);
+    p * power(half) * power(k - half)
+}
+
 /// 1/2!, 1/3!, ..., 1/14!
 const INVERSE_FACTORIALS: [f64; 13] = {
     let mut terms = [0.5; 13];
@@ -71,6 +92,16 @@ pub fn exp_m1_single(x: f32) -> f32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn exponentials_agree_with_the_c_library() {
+        let worst = (0..7_000_000).map(|i| -1e-4 * f64::from(i)).map(|x| (exp_of_negative(x) / x.exp() - 1.0).abs());
+        let worst = worst.fold(0.0, f64::max);
+        assert!(worst < 4.5e-16, "{worst}");
+        assert_eq!((exp_of_negative(0.0), exp_of_negative(-0.0), exp_of_negative(-800.0)), (1.0, 1.0, 0.0));
+        assert_eq!(exp_of_negative(f64::NEG_INFINITY), 0.0);
+        assert!((exp_of_negative(-740.0) / (-740f64).exp() - 1.0).abs() < 0.1);
+    }
 
     #[test]
     fn agrees_with_the_c_library() {

@@ -1,5 +1,7 @@
 //! Corrections of p-values for the number of tests.
 
+use super::ranks::{Pair, Sorter};
+
 /// How p-values are corrected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Correction {
@@ -19,12 +21,15 @@ pub fn adjust(correction: Correction, p: &[f64], adjusted: &mut [f64]) {
 /// Scratch space of [`adjust_with`].
 #[derive(Default)]
 pub struct AdjustScratch {
-    order: Vec<(u64, usize)>,
+    /// The bits of p with its number below them.
+    order: Vec<u128>,
+    sorter: Sorter<u128>,
 }
 
 /// [`adjust`] for one set of tests after the other.
 pub fn adjust_with(correction: Correction, p: &[f64], adjusted: &mut [f64], scratch: &mut AdjustScratch) {
     assert_eq!(p.len(), adjusted.len());
+    assert!(u32::try_from(p.len()).is_ok(), "tests are numbered in 32 bits");
     let n_tests = p.iter().filter(|p| !p.is_nan()).count();
     let n = n_tests as f64;
     if correction == Correction::Bonferroni {
@@ -41,14 +46,14 @@ pub fn adjust_with(correction: Correction, p: &[f64], adjusted: &mut [f64], scra
     let tests = p.iter().enumerate().filter(|(_, p)| !p.is_nan());
     let order = &mut scratch.order;
     order.clear();
-    order.extend(tests.map(|(i, p)| ((p + 0.0).to_bits(), i)));
-    order.sort_unstable();
+    order.extend(tests.map(|(i, p)| u128::pack((p + 0.0).to_bits(), i as u32)));
+    scratch.sorter.sort(order);
     adjusted.fill(f64::NAN);
     let mut least = 1.0f64;
-    for (rank, &(bits, i)) in order.iter().enumerate().rev() {
-        let scaled = f64::from_bits(bits) / ((rank + 1) as f64 / n) * penalty;
+    for (rank, test) in order.iter().enumerate().rev() {
+        let scaled = f64::from_bits(test.ordinal()) / ((rank + 1) as f64 / n) * penalty;
         least = least.min(scaled);
-        adjusted[i] = least;
+        adjusted[test.group()] = least;
     }
 }
 

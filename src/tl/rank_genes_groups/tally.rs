@@ -59,6 +59,7 @@ struct Listed<P> {
     places: Places<P>,
     by_slot: Vec<P>,
     ends: Vec<u32>,
+    seen: Seen,
 }
 
 impl Tally {
@@ -270,15 +271,23 @@ impl Tally {
         for slot in (0..sizes.len()).filter(|&slot| slot != reference) {
             let range = listed.range(slot);
             let own = &listed.by_slot[range];
-            let mut doubled = 0;
+            let (mut doubled, mut untied_own) = (0, 0);
             for pair in own {
                 let (lower, tied) = listed.places.of(pair.ordinal());
                 let lower = lower + if pair.ordinal() > zero { between } else { 0 };
                 doubled += 2 * lower + tied;
+                if tied > 0 {
+                    untied_own += added_ties(1, tied);
+                }
             }
             self.doubled[slot] += doubled;
             if design.counts_ties() {
-                self.ties[slot] += ties_with(own, &listed.places, &mut listed.pairs, &mut listed.sorter);
+                let differ = own.len() <= Seen::MOST && listed.seen.all_differ(own);
+                self.ties[slot] += if differ {
+                    untied_own
+                } else {
+                    ties_with(own, &listed.places, &mut listed.pairs, &mut listed.sorter)
+                };
             }
         }
         self.ties[..sizes.len()].iter_mut().for_each(|ties| *ties += ties_of_reference);
@@ -390,18 +399,7 @@ fn added_ties(own: u64, tied: u64) -> u128 {
 
 /// What the values of one slot add to the tie term of those they are placed among.
 fn ties_with<P: Pair>(own: &[P], places: &Places<P>, spare: &mut Vec<P>, sorter: &mut Sorter<P>) -> u128 {
-    /// Up to so many values, all pairs of them are compared.
-    const FEW: usize = 24;
     let mut ties = 0;
-    if own.len() <= FEW && all_differ(own) {
-        for pair in own {
-            let tied = places.of(pair.ordinal()).1;
-            if tied > 0 {
-                ties += added_ties(1, tied);
-            }
-        }
-        return ties;
-    }
     spare.clear();
     spare.extend_from_slice(own);
     sorter.sort(spare);
@@ -409,13 +407,32 @@ fn ties_with<P: Pair>(own: &[P], places: &Places<P>, spare: &mut Vec<P>, sorter:
     ties
 }
 
-/// Whether no two pairs are equal.
-fn all_differ<P: Pair>(pairs: &[P]) -> bool {
-    widest(
-        #[inline(always)]
-        || {
-            let equal = |pair: &P, others: &[P]| others.iter().fold(false, |any, other| any | (pair == other));
-            (1..pairs.len()).fold(false, |any, i| any | equal(&pairs[i], &pairs[..i]))
-        },
-    ) ^ true
+/// Finds that values differ without sorting them: each leaves a stamp at a place that depends on it.
+#[derive(Default)]
+struct Seen {
+    stamps: Vec<u32>,
+    stamp: u32,
+}
+
+impl Seen {
+    const PLACES: usize = 1 << 11;
+
+    /// So many values hardly ever find the same place.
+    const MOST: usize = 48;
+
+    /// Whether surely no two pairs are equal: none is where another was.
+    fn all_differ<P: Pair>(&mut self, pairs: &[P]) -> bool {
+        if self.stamp == u32::MAX || self.stamps.is_empty() {
+            self.stamps.clear();
+            self.stamps.resize(Self::PLACES, 0);
+            self.stamp = 0;
+        }
+        self.stamp += 1;
+        let mut differ = true;
+        for pair in pairs {
+            let hash = pair.ordinal().wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 53;
+            differ &= std::mem::replace(&mut self.stamps[hash as usize % Self::PLACES], self.stamp) != self.stamp;
+        }
+        differ
+    }
 }
