@@ -218,7 +218,8 @@ unsafe fn to_dense<T: Value>(ctx: &Ctx, matrix: &Matrix, major: Axis, out: *mut 
 ///
 /// As scikit-learn's `mean_variance_axis` and numpy's `sum`, `mean`, `var`, `count_nonzero`, `min`, `max`.
 ///
-/// Memory: the results and a row of accumulators per thread.
+/// Memory: a row of accumulators per thread beside the results, which are written as the call goes on: after a
+/// cancellation they hold a part.
 ///
 /// Errors: as `scn_matrix_validate`, except for the values; `SCN_ERR_SHAPE` for a wrong `len`.
 ///
@@ -261,7 +262,7 @@ pub unsafe extern "C" fn scn_matrix_stats(
 /// As `scanpy.get.aggregate`, whose variances lose digits to cancellation where ours do not, and which sets them to 0
 /// where it finds that they did.
 ///
-/// Memory: the results and a row of accumulators per thread.
+/// Memory: as `scn_matrix_stats`, and after a cancellation as there.
 ///
 /// Errors: as `scn_matrix_stats`; `SCN_ERR_INVALID_ARGUMENT` for a label out of range; `SCN_ERR_SHAPE` for a wrong
 /// `groups_len`.

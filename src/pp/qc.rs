@@ -309,7 +309,7 @@ fn value_row<L: Lines>(lines: &L, cell: usize, plan: &Plan, row: &mut [f64], scr
 const SMALL: usize = 256;
 /// Most counts are 1, and adding to one place again and again waits for the addition before: so neighbours count in
 /// tables of their own.
-const TABLES: usize = 4;
+const TABLES: usize = 8;
 
 struct Scratch {
     /// The values of a cell.
@@ -333,13 +333,13 @@ impl Scratch {
         let highest = (counted.highest as usize).min(SMALL - 1);
         // The last place of the tables takes what is not small.
         let last = SMALL as u32 - 1;
-        let mut fours = counts.chunks_exact(TABLES);
-        for four in &mut fours {
-            for (table, &count) in times.iter_mut().zip(four) {
+        let mut neighbours = counts.chunks_exact(TABLES);
+        for counts in &mut neighbours {
+            for (table, &count) in times.iter_mut().zip(counts) {
                 table[count.min(last) as usize] += 1;
             }
         }
-        fours.remainder().iter().for_each(|&count| times[0][count.min(last) as usize] += 1);
+        neighbours.remainder().iter().for_each(|&count| times[0][count.min(last) as usize] += 1);
         large.clear();
         if counted.highest >= last {
             large.extend(counts.iter().filter(|&&count| count >= last).map(|&count| f64::from(count)));

@@ -267,9 +267,10 @@ pub unsafe extern "C" fn scn_rank_genes_groups_outputs_init(
 /// Where this differs from scanpy: scores and fold changes are doubles (scanpy stores floats); a NaN or infinite value
 /// is an error (scanpy computes on); equal values that differ in rounding alone do not get large t (scanpy 1.11's do).
 ///
-/// Memory: the outputs twice; two to five doubles per group and gene; per thread a gene's non-zero values twice, with
+/// Memory: beside the outputs two to four doubles per group and gene; per thread a gene's non-zero values twice, with
 /// their groups (16 bytes each, 32 if they are doubles or 64-bit integers that floats cannot hold); if `matrix` is
-/// obs-major and the method Wilcoxon, blocks of genes of 32 MB and 4 bytes per cell and thread to make them.
+/// obs-major and the method Wilcoxon, blocks of genes of 32 MB and 4 bytes per cell and thread to make them. Outputs are
+/// written when all that can be wrong is known; after a cancellation they may hold a part.
 ///
 /// Errors: `SCN_ERR_NULL`, `SCN_ERR_STRUCT_SIZE`, those of the matrix, `SCN_ERR_SHAPE` (lengths of groups, outputs),
 /// `SCN_ERR_INVALID_ARGUMENT` (an option, a label or the reference out of range; `u`, `auroc`, `tie_correct`,
