@@ -198,6 +198,12 @@
 // Third number of the library's version.
 #define SCN_VERSION_PATCH 0
 
+// Entries of the table of [`replace_small_counts`].
+#define TABLE 32
+
+// Whole numbers below it are told apart from others: the sum of 5e8 of them is exact in f64.
+#define WHOLE (1 << 24)
+
 // A folder that Cell Ranger wrote, in memory. Shared use of a const handle is safe; free it once, with `scn_10x_free`.
 typedef struct Scn10x Scn10x;
 
@@ -828,7 +834,8 @@ ScnStatus scn_matrix_to_dense(const struct ScnContext *context,
 //
 // As scikit-learn's `mean_variance_axis` and numpy's `sum`, `mean`, `var`, `count_nonzero`, `min`, `max`.
 //
-// Memory: the results and a row of accumulators per thread.
+// Memory: a row of accumulators per thread beside the results, which are written as the call goes on: after a
+// cancellation they hold a part.
 //
 // Errors: as `scn_matrix_validate`, except for the values; `SCN_ERR_SHAPE` for a wrong `len`.
 //
@@ -855,7 +862,7 @@ ScnStatus scn_matrix_stats(const struct ScnContext *context,
 // As `scanpy.get.aggregate`, whose variances lose digits to cancellation where ours do not, and which sets them to 0
 // where it finds that they did.
 //
-// Memory: the results and a row of accumulators per thread.
+// Memory: as `scn_matrix_stats`, and after a cancellation as there.
 //
 // Errors: as `scn_matrix_stats`; `SCN_ERR_INVALID_ARGUMENT` for a label out of range; `SCN_ERR_SHAPE` for a wrong
 // `groups_len`.
@@ -1627,9 +1634,10 @@ ScnStatus scn_rank_genes_groups_outputs_init(struct ScnRankGenesGroupsOutputs *o
 // Where this differs from scanpy: scores and fold changes are doubles (scanpy stores floats); a NaN or infinite value
 // is an error (scanpy computes on); equal values that differ in rounding alone do not get large t (scanpy 1.11's do).
 //
-// Memory: the outputs twice; two to five doubles per group and gene; per thread a gene's non-zero values twice, with
+// Memory: beside the outputs two to four doubles per group and gene; per thread a gene's non-zero values twice, with
 // their groups (16 bytes each, 32 if they are doubles or 64-bit integers that floats cannot hold); if `matrix` is
-// obs-major and the method Wilcoxon, blocks of genes of 32 MB and 4 bytes per cell and thread to make them.
+// obs-major and the method Wilcoxon, blocks of genes of 32 MB and 4 bytes per cell and thread to make them. Outputs are
+// written when all that can be wrong is known; after a cancellation they may hold a part.
 //
 // Errors: `SCN_ERR_NULL`, `SCN_ERR_STRUCT_SIZE`, those of the matrix, `SCN_ERR_SHAPE` (lengths of groups, outputs),
 // `SCN_ERR_INVALID_ARGUMENT` (an option, a label or the reference out of range; `u`, `auroc`, `tie_correct`,
