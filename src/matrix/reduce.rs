@@ -5,12 +5,12 @@
 //!
 //! Order of summation: see the crate's front page. Each sum takes its cells in ascending order into one f64, whatever
 //! the layout. Lines that run along cells' genes (obs-major) are *scattered* into a row of accumulators, group by group
-//! so that the row stays in the cache; lines along genes' cells (var-major) are *gathered*, each into the accumulators of
-//! its gene. How is the subject of `fold` and, for whole lines, `moments`.
+//! so that the row stays in the cache; lines along genes' cells (var-major) are *gathered*, each into the accumulators
+//! of its gene. How is the subject of `fold` and, for whole lines, `moments`.
 //!
 //! Speed, of a matrix with 28 M non-zeros of f32 and 2 threads, its indices known to be canonical: mean and variance of
-//! each gene take 5 ms var-major, where the memory's limit is 3.5, and 20 ms obs-major, where adding to 20,000
-//! accumulators (1 ns each) is the limit.
+//! each gene take 6 ms var-major, where the memory's limit is 3.5, and 22 ms obs-major, where adding to 20,000
+//! accumulators (1.5 ns each and thread) is the limit. All of 20 groups at once take 31 ms.
 
 use super::buffer::zeros;
 use super::fold::{Ends, Fold, Identity, Map, Selection, pass};

@@ -1,6 +1,10 @@
 //! Changes of each stored value by itself: division by a number of its cell or gene, and the logarithm.
 //!
 //! What normalisation and log1p have in common: in place or into a copy, whatever the layout, in one pass.
+//!
+//! Speed: normalise + log1p in place, 28 M non-zeros of f32, 2 threads: 10 ms. Memory's limit is 4.4 (228 MB at 52 GB/s);
+//! of a thread's time, adding the counts up takes a fifth, looking their logarithms up more than a third, and the logarithms
+//! of the counts that are not looked up a quarter.
 
 use crate::error::Result;
 use crate::matrix::{Axis, Index, IndexSlice, Matrix, Storage, Value, ValueSlice, ValueSliceMut, line_sum};
@@ -14,26 +18,28 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 /// The types that results of normalisation come in.
 pub trait Real: Value + Log1p + Div<Output = Self> + Mul<Output = Self> {
-    /// Replaces small counts by their entries in the table, `other` the rest.
-    fn replace_small_counts(values: &mut [Self], table: &[Self; TABLE], other: impl FnMut(&mut [Self]));
+    /// How many values are looked up, or left, at a time.
+    const TOGETHER: usize;
+    /// Replaces small counts by their entries in the table; appends where those begin that are left as they are.
+    fn replace_small_counts(values: &mut [Self], table: &[Self; TABLE], left: &mut Vec<usize>);
 }
 
 impl Real for f32 {
+    const TOGETHER: usize = 8;
     #[inline(always)]
-    fn replace_small_counts(values: &mut [f32], table: &[f32; TABLE], mut other: impl FnMut(&mut [f32])) {
-        if !simd::replace_small_counts(values, table, &mut other) {
-            other(values);
-        }
+    fn replace_small_counts(values: &mut [f32], table: &[f32; TABLE], left: &mut Vec<usize>) {
+        simd::replace_small_counts(values, table, left);
     }
 }
 
 impl Real for f64 {
+    const TOGETHER: usize = 1;
     #[inline(always)]
-    fn replace_small_counts(values: &mut [f64], table: &[f64; TABLE], mut other: impl FnMut(&mut [f64])) {
-        for v in values {
+    fn replace_small_counts(values: &mut [f64], table: &[f64; TABLE], left: &mut Vec<usize>) {
+        for (k, v) in values.iter_mut().enumerate() {
             match table.get(v.count() as usize) {
                 Some(&entry) => *v = entry,
-                None => other(std::slice::from_mut(v)),
+                None => left.push(k),
             }
         }
     }
@@ -119,8 +125,8 @@ fn run<T: Real>(
     Ctx::new(ctx.threads()).run_split(
         values,
         pieces.iter().map(|piece| begin(piece.end) - begin(piece.start)),
-        || (),
-        |(), p, piece| {
+        Left::default,
+        |left, p, piece| {
             let first = begin(pieces[p].start);
             let mut wrong = false;
             let mut made = Vec::new();
@@ -139,7 +145,7 @@ fn run<T: Real>(
                     divisor = (number != 0.0).then(|| T::from_f64(number));
                     made.push(number);
                 }
-                wrong |= change_line(out, divisor, change);
+                wrong |= change_line(out, divisor, change, left);
             }
             *by_sum[p].lock().unwrap_or_else(|e| e.into_inner()) = made;
             if wrong {
@@ -207,12 +213,19 @@ fn divide_each<T: Real>(matrix: &Matrix, line: usize, out: &mut [T], divisors: &
 /// From the first values of a line it is told whether most of it are small counts.
 const PROBE: usize = 64;
 
+/// The values of a line that are not looked up, and where they are.
+#[derive(Default)]
+struct Left<T> {
+    places: Vec<usize>,
+    values: Vec<T>,
+}
+
 /// Whether the logarithm of one of them does not exist.
-fn change_line<T: Real>(line: &mut [T], divisor: Option<T>, change: &Change) -> bool {
+fn change_line<T: Real>(line: &mut [T], divisor: Option<T>, change: &Change, left: &mut Left<T>) -> bool {
     widest(
         #[inline(always)]
         || match change.log1p {
-            true => change_counts(line, divisor, change),
+            true => change_counts(line, divisor, change, left),
             false => change_values(line, divisor, change),
         },
     )
@@ -221,7 +234,7 @@ fn change_line<T: Real>(line: &mut [T], divisor: Option<T>, change: &Change) -> 
 /// `change_values` of a line; that of small counts is computed once for each number and looked up. The bits are
 /// the same, as it is elementwise; a logarithm costs some 3 cycles a value, a look-up half of one.
 #[inline(always)]
-fn change_counts<T: Real>(line: &mut [T], divisor: Option<T>, change: &Change) -> bool {
+fn change_counts<T: Real>(line: &mut [T], divisor: Option<T>, change: &Change, left: &mut Left<T>) -> bool {
     let probe = &line[..line.len().min(PROBE)];
     let others = probe.iter().fold(0, |n, v| n + usize::from(v.count() >= TABLE as u32));
     if line.len() < 4 * TABLE || others > PROBE / 8 {
@@ -229,13 +242,17 @@ fn change_counts<T: Real>(line: &mut [T], divisor: Option<T>, change: &Change) -
     }
     let mut table: [T; TABLE] = std::array::from_fn(|count| T::from_f64(count as f64));
     change_values(&mut table, divisor, change);
-    let mut wrong = false;
-    T::replace_small_counts(
-        line,
-        &table,
-        #[inline(always)]
-        |others| wrong |= change_values(others, divisor, change),
-    );
+    let Left { places, values } = left;
+    places.clear();
+    values.clear();
+    T::replace_small_counts(line, &table, places);
+    // What is left is put together, so that it is changed in vectors, too.
+    let end = |place: usize| (place + T::TOGETHER).min(line.len());
+    places.iter().for_each(|&place| values.extend_from_slice(&line[place..end(place)]));
+    let wrong = change_values(values, divisor, change);
+    for (&place, changed) in places.iter().zip(values.chunks(T::TOGETHER)) {
+        line[place..place + changed.len()].copy_from_slice(changed);
+    }
     wrong
 }
 

@@ -4,6 +4,10 @@
 //! threads divide the genes, and each reads its part of every cell; it tells memory which part it will read two cells
 //! later, as the processor would foresee only the rest of this one. Along genes, four genes are added up side by side:
 //! one sum alone waits for each addition.
+//!
+//! Speed: `seurat` of 28 M non-zeros of f32, 2 threads: 57 ms along cells, 43 along genes; `cell_ranger`, which needs no
+//! exponentials, 28 and 13. Memory's limit is 7 and 3.5. Along cells the additions in order alone take 17: half of each cell
+//! is skipped, which memory does not foresee.
 
 use super::stretches::{Stretch, stretches};
 use crate::error::Result;

@@ -1,4 +1,8 @@
 //! Welch's and Student's t-tests from the two sides' moments.
+//!
+//! Speed, 2 threads: 20 groups of 28 M non-zeros: 60 ms. 501 groups of 48 M non-zeros, 4 M tests: 390 ms. Moments are
+//! 31 and 70 ms of it (`matrix::reduce`); the limit of the rest is the arithmetic of a p-value, a fold change and a place in
+//! the order of p-values, 160 ns a test and thread.
 
 use super::Method;
 use super::sides::{Row, Side};

@@ -6,6 +6,11 @@
 //! U in 64 bits, the tie term sum(t^3 - t) and n^3 in 128. Nothing overflows below 3e9 cells, and z has an error of a
 //! few units in the last place whatever their number. Small groups without ties can have exact p-values
 //! ([`crate::stats::mann_whitney`]).
+//!
+//! Speed, 2 threads: 20 groups against the rest of 28 M non-zeros: 218 ms var-major, 296 obs-major, 139 if they are raw counts.
+//! 500 groups against a reference in 48 M non-zeros: 824, 967 and 549 ms, for 4 M tests. The limit is arithmetic, not
+//! memory, which could bring the values in 7 and 12 ms: 15 ns a value and thread to rank it among its gene's, and a p-value,
+//! a fold change and a place in the order of p-values for each test.
 
 use super::tally::Tally;
 use super::{Options, Reference};
