@@ -178,6 +178,9 @@ fn gathered<F: Fold>(
     })
 }
 
+/// Adds the lines of members to the accumulators of genes.
+type AddMembers<'a, F> = &'a (dyn Fn(&mut [F], Range<usize>, Range<usize>) + Sync);
+
 /// Does `task(accumulators, members, genes)` for all members and genes: groups of one bite at most side by side, then the
 /// larger ones, bite after bite, their genes divided among the threads.
 fn scattered<F: Fold>(
@@ -186,7 +189,7 @@ fn scattered<F: Fold>(
     groups: &Groups,
     selection: &Selection,
     ends: &dyn Ends<F>,
-    task: &(dyn Fn(&mut [F], Range<usize>, Range<usize>) + Sync),
+    task: AddMembers<F>,
 ) -> Result<()> {
     let hull = selection.hull();
     if hull.is_empty() {

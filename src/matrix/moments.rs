@@ -94,8 +94,8 @@ fn add_steps<V: Value>(values: [&[V]; LANES], steps: usize, sums: &mut [f64; LAN
     let values: [&[V]; LANES] = std::array::from_fn(|l| &values[l][..steps * STEP]);
     let (mut sum, mut square) = (*sums, *squares);
     for step in 0..steps {
-        for k in step * STEP..(step + 1) * STEP {
-            let x: [f64; LANES] = std::array::from_fn(|l| values[l][k].to_f64());
+        for k in 0..STEP {
+            let x: [f64; LANES] = std::array::from_fn(|l| values[l][step * STEP + k].to_f64());
             for l in 0..LANES {
                 sum[l] += x[l];
                 square[l] += x[l] * x[l];

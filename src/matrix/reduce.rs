@@ -232,7 +232,7 @@ fn divide(squares: f64, size: f64, ddof: f64) -> f64 {
 
 /// A variance below this part of the squared mean has lost digits to the cancellation of sum of squares and squared
 /// sum, and is computed again.
-const CANCELS: f64 = 1e-3;
+pub(crate) const CANCELS: f64 = 1e-3;
 
 /// A variance that has to be computed again, about the mean.
 struct Doubtful {

@@ -7,7 +7,7 @@ use super::ranks::{choose, descending};
 use super::survey::survey;
 use super::{Cutoffs, Flavor, HighlyVariable, Options};
 use crate::error::Result;
-use crate::matrix::reduce::{Wanted, aggregate_mapped};
+use crate::matrix::reduce::{CANCELS, Wanted, aggregate_mapped};
 use crate::matrix::{Axis, Groups, Matrix, Value, ValueSlice, ValueType};
 use crate::parallel::Ctx;
 use crate::simd::widest;
@@ -52,9 +52,6 @@ struct Moments {
     /// Whether any cell expresses the gene, or genes are not filtered by that.
     kept: Vec<bool>,
 }
-
-/// A variance below this part of the squared mean has lost digits to the difference that it is, and is computed again.
-const CANCELS: f64 = 1e-3;
 
 /// Means and variances for each batch and gene, for `seurat` of the values before their logarithm was taken.
 fn moments(ctx: &Ctx, matrix: &Matrix, groups: &Groups, options: &Options, filter: bool) -> Result<Moments> {

@@ -271,11 +271,11 @@ fn add_genes<L: Lines>(
     loop {
         let mut most = 0;
         for (lane, block) in lanes.iter_mut().zip(blocks.iter_mut()) {
-            if lane.done == lane.values.len() {
-                if let Some(next) = genes.next() {
-                    block.places.genes.fill(next.gene);
-                    *lane = next;
-                }
+            if lane.done == lane.values.len()
+                && let Some(next) = genes.next()
+            {
+                block.places.genes.fill(next.gene);
+                *lane = next;
             }
             let rest = &lane.values[lane.done..];
             lane.n = rest.len().min(BLOCK);

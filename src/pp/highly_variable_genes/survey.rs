@@ -82,8 +82,7 @@ impl Kinds {
                 for v in values {
                     let x = v.to_f64();
                     let size = x.abs();
-                    // x - x is 0 unless x is NaN or infinite.
-                    kinds.infinite |= x - x != 0.0;
+                    kinds.infinite |= !x.is_finite();
                     kinds.fractional |= (size < SHIFT) & ((size + SHIFT) - SHIFT != size);
                     kinds.negative |= x < 0.0;
                 }
