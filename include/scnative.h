@@ -198,12 +198,6 @@
 // Third number of the library's version.
 #define SCN_VERSION_PATCH 0
 
-// Entries of the table of [`replace_small_counts`].
-#define TABLE 32
-
-// Whole numbers below it are told apart from others: the sum of 5e8 of them is exact in f64.
-#define WHOLE (1 << 24)
-
 // A folder that Cell Ranger wrote, in memory. Shared use of a const handle is safe; free it once, with `scn_10x_free`.
 typedef struct Scn10x Scn10x;
 

@@ -43,7 +43,7 @@ pub fn prefetch_range<T>(slice: &[T], range: std::ops::Range<usize>) {
 }
 
 /// Entries of the table of [`replace_small_counts`].
-pub const TABLE: usize = 32;
+pub(crate) const TABLE: usize = 32;
 
 /// Replaces each value that is a whole number from 0 (not -0) to 31 by its entry in the table, eight at a time. Eights with
 /// any other value stay as they are, and so does the rest that is no eight; where they begin is appended to `left`.

@@ -4,7 +4,7 @@
 //! below. Ranks need only the runs of equal ordinals, not the order of groups within them.
 
 /// Whole numbers below it are told apart from others: the sum of 5e8 of them is exact in f64.
-pub const WHOLE: u32 = 1 << 24;
+pub(crate) const WHOLE: u32 = 1 << 24;
 
 /// A type whose values have ordinals: unsigned numbers in the same order.
 pub trait Ordinal: Copy {
