@@ -12,14 +12,10 @@
 
 use crate::error::Result;
 use crate::parallel::Ctx;
-use crate::simd::widest;
 use crate::{bail, ensure};
 
 /// Most coefficients of a local fit: those of a parabola.
 const MAX_TERMS: usize = 3;
-
-/// Points that one task blends at.
-const PIECE: usize = 4096;
 
 /// Whether the curve is fitted at each point, or at the ends of cells and blended between them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,18 +78,7 @@ impl Loess {
         let (first, last) = (self.points.x[0], self.points.x[self.points.x.len() - 1]);
         let inside = |x: f64| first <= x && x <= last;
         if !self.vertices.is_empty() {
-            let mut out = vec![f64::NAN; x.len()];
-            ctx.run_chunks(
-                &mut out,
-                PIECE,
-                || (),
-                |(), piece, out| {
-                    let points = out.iter_mut().zip(&x[piece * PIECE..]);
-                    points.filter(|(_, x)| inside(**x)).for_each(|(out, &x)| *out = self.blend(x));
-                    Ok(())
-                },
-            )?;
-            return Ok(out);
+            return Ok(x.iter().map(|&x| if inside(x) { self.blend(x) } else { f64::NAN }).collect());
         }
         // Many points share their x in practice (genes with equal counts): each is fitted once.
         let mut at: Vec<f64> = x.iter().copied().filter(|&x| inside(x)).collect();
@@ -220,10 +205,9 @@ impl Points {
             "span: is {span}, which takes {nearest} of {n} points; a fit of degree {degree} needs at least {}",
             terms + 1
         );
-        // With their places, so that equal ones stay in order.
-        let mut order: Vec<(f64, usize)> = x.iter().copied().zip(0..).collect();
-        order.sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
-        let sorted = |values: &[f64]| order.iter().map(|&(_, i)| values[i] + 0.0).collect::<Vec<f64>>();
+        let mut order: Vec<usize> = (0..n).collect();
+        order.sort_by(|&a, &b| x[a].total_cmp(&x[b]));
+        let sorted = |values: &[f64]| order.iter().map(|&i| values[i] + 0.0).collect::<Vec<f64>>();
         Ok(Self { x: sorted(x), y: sorted(y), weights: weights.map(sorted), nearest, stretch: span.max(1.0), terms })
     }
 
@@ -265,19 +249,23 @@ impl Points {
         );
         let Scratch { columns, y: right } = scratch;
         let columns = &mut columns[..self.terms];
-        columns.iter_mut().chain([&mut *right]).for_each(|column| column.resize(x.len(), 0.0));
-        match &self.weights {
-            Some(weights) => tricube(x, q, reach, weights[near].iter().copied(), &mut columns[0]),
-            None => tricube(x, q, reach, std::iter::repeat(1.0), &mut columns[0]),
+        columns.iter_mut().for_each(Vec::clear);
+        right.clear();
+        let mut total = 0.0;
+        for (i, (&x, &y)) in x.iter().zip(y).enumerate() {
+            let d = ((x - q).powi(2) / reach).sqrt();
+            let case = self.weights.as_ref().map_or(1.0, |w| w[near.start + i]);
+            let w = (case * (1.0 - d.powi(3)).powi(3)).max(0.0).sqrt();
+            total += w;
+            let mut term = w;
+            for column in columns.iter_mut() {
+                column.push(term);
+                term *= x - q;
+            }
+            right.push(w * y);
         }
-        for j in 1..columns.len() {
-            let (before, after) = columns.split_at_mut(j);
-            let powers = after[0].iter_mut().zip(&before[j - 1]).zip(x);
-            powers.for_each(|((next, term), x)| *next = term * (x - q));
-        }
-        right.iter_mut().zip(&columns[0]).zip(y).for_each(|((right, w), y)| *right = w * y);
         ensure!(
-            columns[0].iter().any(|&w| w > 0.0),
+            total > 0.0,
             Value,
             "x: all {} points that a local fit at {q} takes lie at its reach or weigh nothing (x is constant?); a larger span is needed",
             x.len()
@@ -297,48 +285,13 @@ impl Points {
     }
 }
 
-/// Roots of Cleveland's weights times the case's own.
-fn tricube(x: &[f64], q: f64, reach: f64, case: impl Iterator<Item = f64>, out: &mut [f64]) {
-    widest(
-        #[inline(always)]
-        || {
-            for ((w, x), case) in out.iter_mut().zip(x).zip(case) {
-                let d = ((x - q) * (x - q) / reach).sqrt();
-                let part = 1.0 - d * d * d;
-                let weight = case * (part * part * part);
-                *w = if weight > 0.0 { weight } else { 0.0 }.sqrt();
-            }
-        },
-    );
-}
-
-/// The sum of products, in eight accumulators whichever the vectors.
-fn dot(a: &[f64], b: &[f64]) -> f64 {
-    widest(
-        #[inline(always)]
-        || {
-            let mut sums = [0.0; 8];
-            let (a_lanes, b_lanes) = (a.chunks_exact(8), b.chunks_exact(8));
-            let rest = a_lanes.remainder().iter().zip(b_lanes.remainder());
-            for (a, b) in a_lanes.zip(b_lanes) {
-                for lane in 0..8 {
-                    sums[lane] += a[lane] * b[lane];
-                }
-            }
-            sums.iter_mut().zip(rest).for_each(|(sum, (a, b))| *sum += a * b);
-            let [a, b, c, d, e, f, g, h] = sums;
-            ((a + e) + (c + g)) + ((b + f) + (d + h))
-        },
-    )
-}
-
 /// Solves `columns * coefficients = right` by QR and the pseudoinverse of R: columns are scaled to length one, singular
 /// values up to 100 epsilon of the largest count as zero. Both arguments are overwritten.
 fn least_squares(columns: &mut [Vec<f64>], right: &mut [f64]) -> LocalFit {
     let k = columns.len();
     let mut lengths = [1.0; MAX_TERMS];
     for (column, length) in columns.iter_mut().zip(&mut lengths) {
-        let norm = dot(column, column).sqrt();
+        let norm = column.iter().map(|v| v * v).sum::<f64>().sqrt();
         if norm > 0.0 {
             column.iter_mut().for_each(|v| *v /= norm);
             *length = norm;
@@ -374,7 +327,7 @@ fn householder(columns: &mut [Vec<f64>], right: &mut [f64]) -> Square {
         for (i, row) in r.iter_mut().enumerate().take(j) {
             row[j] = pivot[i];
         }
-        let norm = dot(&pivot[j..], &pivot[j..]).sqrt();
+        let norm = pivot[j..].iter().map(|v| v * v).sum::<f64>().sqrt();
         if norm == 0.0 {
             continue;
         }
@@ -384,7 +337,7 @@ fn householder(columns: &mut [Vec<f64>], right: &mut [f64]) -> Square {
         let reflector = &pivot[j..];
         let half = -diagonal * reflector[0];
         let reflect = |column: &mut [f64]| {
-            let along = dot(reflector, column) / half;
+            let along = reflector.iter().zip(column.iter()).map(|(a, b)| a * b).sum::<f64>() / half;
             column.iter_mut().zip(reflector).for_each(|(c, v)| *c -= along * v);
         };
         rest.iter_mut().for_each(|column| reflect(&mut column[j..]));
