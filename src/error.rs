@@ -31,6 +31,32 @@ pub enum ErrorKind {
     Cancelled,
     /// A valid request that this build cannot do.
     Unsupported,
+    /// A server could not be reached, or did not answer as it should.
+    Network,
+    /// What is needed is not in the cache, and the network may not be used.
+    Offline,
+    /// A repository that is gated or private, and no token that opens it.
+    Access,
+    /// A model whose licence must be acknowledged first.
+    Licence,
+    /// A file whose size or hash is not the one that was promised.
+    Checksum,
+    /// No room left on the disk.
+    DiskFull,
+    /// A model's configuration with a key or a value that its family does not know.
+    Config,
+    /// Weights that do not fit the configuration: missing, unexpected, of another shape.
+    Weights,
+    /// A file of weights that is truncated, malformed or hostile.
+    Checkpoint,
+    /// Too few of the matrix' genes are in the model's vocabulary.
+    Vocabulary,
+    /// Gene names are needed, and there are none, or not as many as columns.
+    GeneNames,
+    /// Counts are needed: whole numbers from 0 on.
+    Counts,
+    /// A limit on memory into which not even one cell fits.
+    Budget,
     /// A defect in this library, caught before it could cross the boundary.
     Panic,
 }

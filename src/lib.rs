@@ -20,6 +20,8 @@
 pub mod error;
 pub mod ffi;
 pub mod matrix;
+#[cfg(feature = "models")]
+pub mod models;
 pub mod parallel;
 pub mod pp;
 pub mod simd;

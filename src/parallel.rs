@@ -159,7 +159,18 @@ impl<'a> Ctx<'a> {
             }
             return Ok(());
         }
+        self.run_on(pool(workers)?, workers, n, init, task)
+    }
 
+    /// `run` by so many workers of this pool.
+    fn run_on<S>(
+        &self,
+        pool: &ThreadPool,
+        workers: usize,
+        n: usize,
+        init: impl Fn() -> S + Sync,
+        task: impl Fn(&mut S, usize) -> Result<()> + Sync,
+    ) -> Result<()> {
         let next = AtomicUsize::new(0);
         let stop = AtomicBool::new(false);
         let failure: Mutex<Option<(usize, Error)>> = Mutex::new(None);
@@ -185,7 +196,7 @@ impl<'a> Ctx<'a> {
             }
         };
 
-        pool(workers)?.in_place_scope(|scope| {
+        pool.in_place_scope(|scope| {
             for _ in 0..workers {
                 scope.spawn(|_| work());
             }
@@ -221,10 +232,32 @@ impl<'a> Ctx<'a> {
                 Ok(())
             },
         )?;
-        Ok(slots
-            .into_iter()
-            .map(|slot| slot.into_inner().unwrap_or_else(|e| e.into_inner()).expect("each task ran"))
-            .collect())
+        Ok(unslotted(slots))
+    }
+
+    /// `map` with at most `workers` tasks at a time, all of them inside the pool: for work that is itself parallel by rayon,
+    /// whose global pool must never start.
+    pub fn map_in_pool<T: Send>(
+        &self,
+        workers: usize,
+        n: usize,
+        task: impl Fn(usize) -> Result<T> + Sync,
+    ) -> Result<Vec<T>> {
+        let slots: Vec<Mutex<Option<T>>> = (0..n).map(|_| Mutex::new(None)).collect();
+        let workers = workers.clamp(1, self.threads).min(n);
+        if workers > 0 {
+            self.run_on(
+                exact_pool(self.threads)?,
+                workers,
+                n,
+                || (),
+                |(), i| {
+                    *slots[i].lock().unwrap_or_else(|e| e.into_inner()) = Some(task(i)?);
+                    Ok(())
+                },
+            )?;
+        }
+        Ok(unslotted(slots))
     }
 
     /// Splits `data` into pieces of `len` (the last may be shorter) and does `task(scratch, piece number, piece)`.
@@ -304,6 +337,10 @@ pub fn even_ranges(n: usize, len: usize) -> impl ExactSizeIterator<Item = Range<
     (0..n.div_ceil(len)).map(move |i| i * len..((i + 1) * len).min(n))
 }
 
+fn unslotted<T>(slots: Vec<Mutex<Option<T>>>) -> Vec<T> {
+    slots.into_iter().map(|slot| slot.into_inner().unwrap_or_else(|e| e.into_inner()).expect("each task ran")).collect()
+}
+
 struct Leave<'a> {
     running: &'a Mutex<usize>,
     finished: &'a Condvar,
@@ -346,12 +383,21 @@ static POOLS: Mutex<Vec<&'static Pool>> = Mutex::new(Vec::new());
 /// The library's own pool: never rayon's global one, made at first use, made anew in a forked child (whose threads
 /// are gone) and when a call asks for more threads than it has.
 fn pool(threads: usize) -> Result<&'static ThreadPool> {
+    pool_that(|live| live.threads >= threads, threads.max(default_threads()))
+}
+
+/// A pool of just so many threads: work that divides itself among all threads of its pool shall not take more.
+fn exact_pool(threads: usize) -> Result<&'static ThreadPool> {
+    pool_that(|live| live.threads == threads, threads)
+}
+
+/// A pool of this process that serves, or a new one of so many threads.
+fn pool_that(serves: impl Fn(&Pool) -> bool, threads: usize) -> Result<&'static ThreadPool> {
     let pid = std::process::id();
-    let serves = |live: &&&'static Pool| live.pid == pid && live.threads >= threads;
+    let serves = |live: &&&'static Pool| live.pid == pid && serves(live);
     if let Some(live) = lock_pools().and_then(|pools| pools.iter().rev().find(serves).copied()) {
         return Ok(&live.pool);
     }
-    let threads = threads.max(default_threads());
     let pool =
         ThreadPoolBuilder::new().num_threads(threads).thread_name(|i| format!("scnative-{i}")).build().map_err(
             |e| Error::new(ErrorKind::OutOfMemory, format!("n_threads: cannot start {threads} threads: {e}")),

@@ -38,6 +38,32 @@ pub const SCN_ERR_CANCELLED: ScnStatus = 12;
 pub const SCN_ERR_UNSUPPORTED: ScnStatus = 13;
 /// A defect in the library, caught before it reached the caller. Please report it with the message.
 pub const SCN_ERR_PANIC: ScnStatus = 14;
+/// A server could not be reached, or did not answer as it should.
+pub const SCN_ERR_NETWORK: ScnStatus = 15;
+/// What is needed is not in the cache, and the network may not be used.
+pub const SCN_ERR_OFFLINE: ScnStatus = 16;
+/// A repository that is gated or private, and no token that opens it.
+pub const SCN_ERR_ACCESS: ScnStatus = 17;
+/// A model whose licence must be acknowledged first.
+pub const SCN_ERR_LICENCE: ScnStatus = 18;
+/// A file whose size or hash is not the one that was promised; it is not left in the cache.
+pub const SCN_ERR_CHECKSUM: ScnStatus = 19;
+/// No room left on the disk.
+pub const SCN_ERR_DISK_FULL: ScnStatus = 20;
+/// A model's configuration with a key or a value that its family does not know.
+pub const SCN_ERR_CONFIG: ScnStatus = 21;
+/// Weights that do not fit the configuration: missing, unexpected, of another shape.
+pub const SCN_ERR_WEIGHTS: ScnStatus = 22;
+/// A file of weights that is truncated, malformed or hostile. Nothing in it was run.
+pub const SCN_ERR_CHECKPOINT: ScnStatus = 23;
+/// Too few of the matrix' genes are in the model's vocabulary.
+pub const SCN_ERR_VOCABULARY: ScnStatus = 24;
+/// Gene names are needed, and there are none, or not as many as columns.
+pub const SCN_ERR_GENE_NAMES: ScnStatus = 25;
+/// Counts are needed: whole numbers from 0 on.
+pub const SCN_ERR_COUNTS: ScnStatus = 26;
+/// A limit on memory into which not even one cell fits.
+pub const SCN_ERR_BUDGET: ScnStatus = 27;
 
 fn status(kind: ErrorKind) -> ScnStatus {
     match kind {
@@ -55,6 +81,19 @@ fn status(kind: ErrorKind) -> ScnStatus {
         ErrorKind::Cancelled => SCN_ERR_CANCELLED,
         ErrorKind::Unsupported => SCN_ERR_UNSUPPORTED,
         ErrorKind::Panic => SCN_ERR_PANIC,
+        ErrorKind::Network => SCN_ERR_NETWORK,
+        ErrorKind::Offline => SCN_ERR_OFFLINE,
+        ErrorKind::Access => SCN_ERR_ACCESS,
+        ErrorKind::Licence => SCN_ERR_LICENCE,
+        ErrorKind::Checksum => SCN_ERR_CHECKSUM,
+        ErrorKind::DiskFull => SCN_ERR_DISK_FULL,
+        ErrorKind::Config => SCN_ERR_CONFIG,
+        ErrorKind::Weights => SCN_ERR_WEIGHTS,
+        ErrorKind::Checkpoint => SCN_ERR_CHECKPOINT,
+        ErrorKind::Vocabulary => SCN_ERR_VOCABULARY,
+        ErrorKind::GeneNames => SCN_ERR_GENE_NAMES,
+        ErrorKind::Counts => SCN_ERR_COUNTS,
+        ErrorKind::Budget => SCN_ERR_BUDGET,
     }
 }
 
@@ -211,6 +250,19 @@ pub extern "C" fn scn_status_name(status: ScnStatus) -> *const libc::c_char {
         SCN_ERR_CANCELLED => c"SCN_ERR_CANCELLED",
         SCN_ERR_UNSUPPORTED => c"SCN_ERR_UNSUPPORTED",
         SCN_ERR_PANIC => c"SCN_ERR_PANIC",
+        SCN_ERR_NETWORK => c"SCN_ERR_NETWORK",
+        SCN_ERR_OFFLINE => c"SCN_ERR_OFFLINE",
+        SCN_ERR_ACCESS => c"SCN_ERR_ACCESS",
+        SCN_ERR_LICENCE => c"SCN_ERR_LICENCE",
+        SCN_ERR_CHECKSUM => c"SCN_ERR_CHECKSUM",
+        SCN_ERR_DISK_FULL => c"SCN_ERR_DISK_FULL",
+        SCN_ERR_CONFIG => c"SCN_ERR_CONFIG",
+        SCN_ERR_WEIGHTS => c"SCN_ERR_WEIGHTS",
+        SCN_ERR_CHECKPOINT => c"SCN_ERR_CHECKPOINT",
+        SCN_ERR_VOCABULARY => c"SCN_ERR_VOCABULARY",
+        SCN_ERR_GENE_NAMES => c"SCN_ERR_GENE_NAMES",
+        SCN_ERR_COUNTS => c"SCN_ERR_COUNTS",
+        SCN_ERR_BUDGET => c"SCN_ERR_BUDGET",
         _ => c"SCN_ERR_UNKNOWN",
     };
     name.as_ptr()

@@ -89,6 +89,30 @@ pub fn exp_m1_single(x: f32) -> f32 {
     if x.is_nan() { x } else { y }
 }
 
+/// `exp(x)` in single precision, to 1.1 units in the last place down to the smallest normal number, and 0 below it.
+#[inline(always)]
+pub fn exp_single(x: f32) -> f32 {
+    const LN_2_HIGH: f32 = 0.693_359_4;
+    const LN_2_LOW: f32 = -2.121_944_4e-4;
+    const ROUND: f32 = 12_582_912.0;
+    /// (exp(r) - 1 - r) / r^2, fitted at Chebyshev nodes.
+    const SERIES: [f32; 6] = [0.5, 0.166_666_67, 0.041_666_463, 0.008_333_298, 0.001_393_367_7, 0.000_198_993_19];
+
+    let above = if x > -87.3 { x } else { -87.3 };
+    let inside = if above < 88.8 { above } else { 88.8 };
+    let shifted = inside * std::f32::consts::LOG2_E + ROUND;
+    let k = shifted - ROUND;
+    let r = (inside - k * LN_2_HIGH) - k * LN_2_LOW;
+    let series = SERIES.iter().rev().fold(0.0, |sum, term| sum * r + term);
+    let part = 1.0 + (r + r * r * series);
+    // In two factors, so that 2^128 is not needed.
+    let half = f32::from_bits((shifted.to_bits() << 23).wrapping_add(126 << 23));
+    let y = part * half * 2.0;
+    let y = if x > -87.3 { y } else { 0.0 };
+    let y = if x > 88.722_84 { f32::INFINITY } else { y };
+    if x.is_nan() { x } else { y }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -117,6 +141,21 @@ mod tests {
         assert_eq!(exp_m1(0.0), 0.0);
         assert_eq!((exp_m1(710.0), exp_m1(f64::NEG_INFINITY)), (f64::INFINITY, -1.0));
         assert!(exp_m1(f64::NAN).is_nan());
+    }
+
+    #[test]
+    fn single_exponential_agrees_with_double() {
+        let mut worst: f64 = 0.0;
+        for i in -873_000..887_000 {
+            let x = i as f32 * 1e-4;
+            let want = f64::from(x).exp();
+            let unit = f64::from(f32::from_bits((want as f32).to_bits() + 1)) - f64::from(want as f32);
+            worst = worst.max(((f64::from(exp_single(x)) - want) / unit).abs());
+        }
+        assert!(worst < 1.1, "{worst}");
+        assert_eq!((exp_single(0.0), exp_single(-100.0), exp_single(f32::NEG_INFINITY)), (1.0, 0.0, 0.0));
+        assert_eq!(exp_single(89.0), f32::INFINITY);
+        assert!(exp_single(f32::NAN).is_nan());
     }
 
     #[test]
