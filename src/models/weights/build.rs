@@ -25,7 +25,7 @@ impl Machine<'_> {
         match global {
             Global::Dict => self.dict(arguments),
             Global::DefaultDict => self.dict(arguments.get(1..).unwrap_or_default()),
-            Global::Namespace if arguments.is_empty() => self.make(Node::Dict(Vec::new())),
+            Global::Namespace if arguments.is_empty() => self.make(Node::Namespace(Vec::new())),
             Global::List => {
                 let items = self.copied(arguments)?;
                 self.make(Node::List(items))
@@ -104,21 +104,18 @@ impl Machine<'_> {
                 }
                 Ok(())
             }
-            Some(Node::Dict(_)) => {
+            Some(Node::Namespace(_)) => {
                 let items = match self.node(state) {
-                    Some(Node::Dict(items)) if items.len() % 2 == 0 => items.clone(),
-                    Some(Node::Tuple(_)) | None => Vec::new(),
-                    _ => return Err(self.wrong("an object's state is not a dict")),
+                    Some(Node::Dict(items)) => items.clone(),
+                    _ => return Err(self.wrong("a namespace's state is not a dict")),
                 };
                 self.spend_values(items.len())?;
-                if let Some(Node::Dict(dict)) = self.node_mut(object)
-                    && dict.is_empty()
-                {
-                    dict.extend(items);
+                if let Some(Node::Namespace(variables)) = self.node_mut(object) {
+                    variables.extend(items);
                 }
                 Ok(())
             }
-            Some(Node::Tensor(_)) => Ok(()),
+            Some(Node::Tensor(_) | Node::Dict(_)) => Ok(()),
             _ => Err(self.wrong("it sets the state of what has none")),
         }
     }

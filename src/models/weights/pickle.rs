@@ -101,6 +101,8 @@ pub(super) enum Node {
     Tuple(Vec<Item>),
     /// Key, value, key, value.
     Dict(Vec<Item>),
+    /// As a dict, but filled by its state.
+    Namespace(Vec<Item>),
     Global(&'static Allowed),
     Object(&'static str, Vec<Item>),
     Tensor(Arc<TensorView>),
@@ -723,7 +725,7 @@ impl<'a> Machine<'a> {
                 let length = items.len();
                 Ok(Value::Tuple(self.trees(number, length, depth)?))
             }
-            Some(Node::Dict(items)) => {
+            Some(Node::Dict(items) | Node::Namespace(items)) => {
                 let length = items.len();
                 let mut pairs = Vec::new();
                 let mut key = None;
@@ -762,9 +764,13 @@ impl<'a> Machine<'a> {
         let mut values = Vec::with_capacity(length);
         for i in 0..length {
             let item = match self.nodes.get(node) {
-                Some(Node::List(items) | Node::Tuple(items) | Node::Dict(items) | Node::Object(_, items)) => {
-                    items.get(i).copied()
-                }
+                Some(
+                    Node::List(items)
+                    | Node::Tuple(items)
+                    | Node::Dict(items)
+                    | Node::Namespace(items)
+                    | Node::Object(_, items),
+                ) => items.get(i).copied(),
                 _ => None,
             };
             values.push(self.tree(item.unwrap_or(Item::None), depth + 1)?);

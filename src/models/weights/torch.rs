@@ -126,7 +126,9 @@ impl Torch {
     pub fn rows(&self, name: &str, rows: &[u32]) -> Result<Tensor> {
         let view = self.view(name)?;
         let (bytes, release) = self.open_storage(view)?;
-        view.layout.rows(name, rows, &bytes, &release)
+        let read = view.layout.rows(name, rows, &bytes)?;
+        release(0, bytes.len());
+        Ok(read)
     }
 
     /// The bytes of a tensor's storage, and how their pages are given back.
@@ -319,7 +321,18 @@ fn unwrapped(value: &Value) -> &Value {
     if items.iter().any(|(_, item)| matches!(item, Value::Tensor(_))) {
         return value;
     }
-    WRAPPERS.iter().find_map(|key| value.get(key).filter(|inner| matches!(inner, Value::Dict(_)))).unwrap_or(value)
+    // "model" may also be a configuration.
+    let inner = |key: &&str| value.get(key).filter(|inner| matches!(inner, Value::Dict(_)) && has_tensors(inner));
+    WRAPPERS.iter().find_map(inner).unwrap_or(value)
+}
+
+fn has_tensors(value: &Value) -> bool {
+    match value {
+        Value::Tensor(_) => true,
+        Value::Dict(items) => items.iter().any(|(_, item)| has_tensors(item)),
+        Value::List(items) | Value::Tuple(items) => items.iter().any(has_tensors),
+        _ => false,
+    }
 }
 
 /// All tensors of a tree, under the names that lead to them, with dots between.
