@@ -45,7 +45,7 @@ impl Machine<'_> {
             Global::NumpyDtype => self.elements(arguments),
             Global::NumpyScalar => self.scalar(arguments),
             Global::NumpyReconstruct => self.make(Node::Blank),
-            Global::NumpyFromBuffer => self.from_buffer(arguments),
+            Global::NumpyFromBuffer => self.buffered(arguments),
             Global::LoadFromBytes => self.blob(arguments),
             Global::RebuildTensor => match arguments {
                 [storage, offset, shape, strides, ..] => self.tensor(*storage, *offset, *shape, *strides, None),
@@ -356,7 +356,7 @@ impl Machine<'_> {
     }
 
     /// Protocol 5: (buffer, type, shape, order).
-    fn from_buffer(&mut self, arguments: &[Item]) -> Result<Item> {
+    fn buffered(&mut self, arguments: &[Item]) -> Result<Item> {
         let [data, elements, shape, order] = *arguments else {
             return Err(self.wrong("an array of numpy has other than four parts"));
         };

@@ -346,7 +346,7 @@ impl<'a> Machine<'a> {
     fn set(&mut self, items: Vec<Item>) -> Result<()> {
         let top = self.top()?;
         match self.node_mut(top) {
-            Some(Node::Dict(dict)) if items.len() % 2 == 0 => dict.extend(items),
+            Some(Node::Dict(dict)) if items.len().is_multiple_of(2) => dict.extend(items),
             _ => return Err(self.wrong("it sets keys of what is not a dict, or a key without a value")),
         }
         Ok(())

@@ -189,7 +189,7 @@ impl Layout {
     /// The whole tensor from its storage's bytes.
     pub fn tensor(&self, name: &str, bytes: &[u8], release: Release) -> Result<Tensor> {
         self.check(name, bytes.len())?;
-        self.decode(name, &self.shape, &[self.clone()], bytes, release)
+        self.decode(name, &self.shape, std::slice::from_ref(self), bytes, release)
     }
 
     /// Some rows, in this order, from its storage's bytes.
