@@ -18,9 +18,13 @@ pub mod config;
 pub mod fixtures;
 pub mod folder;
 pub mod genes;
+#[cfg(feature = "hub")]
+pub mod hub;
 pub mod io;
 pub mod nn;
+pub mod open;
 pub mod options;
+pub mod registry;
 pub mod weights;
 
 use crate::error::Result;
