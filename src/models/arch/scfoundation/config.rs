@@ -1,11 +1,11 @@
 //! The shape of a model, from config.json or from what a published checkpoint says of itself.
 
 use crate::bail;
+use crate::ensure;
 use crate::error::Result;
 use crate::models::config::Config;
 use crate::models::options::listed;
 use crate::models::weights::value::Value as Tree;
-use crate::ensure;
 use serde_json::{Map, Number, Value};
 
 /// What the forward pass depends on.
@@ -50,7 +50,13 @@ impl Settings {
             encoder: Stack::read(&config.section("encoder")?, &["transformer"])?,
             decoder: Stack::read(&config.section("decoder")?, &["performer", "transformer"])?,
         };
-        ensure!(settings.seq_len > 2, Config, "{}: \"seq_len\" is {}, must be more than 2", config.name, settings.seq_len);
+        ensure!(
+            settings.seq_len > 2,
+            Config,
+            "{}: \"seq_len\" is {}, must be more than 2",
+            config.name,
+            settings.seq_len
+        );
         ensure!(settings.bins > 0, Config, "{}: \"bin_num\" is 0, must be positive", config.name);
         // Upstream's constructor asks for these, and nothing is done with them: they are kept for `export`.
         for key in ["n_class", "gene_num", "mask_gene_name", "key"] {
@@ -83,10 +89,11 @@ impl Stack {
             Kind::Transformer => width / heads,
         };
         ensure!(dim_head > 0, Config, "{}: \"dim_head\" is 0, must be positive", config.name);
+        let depth = config.size("depth", None)?;
         // Upstream builds its modules from the outer seq_len, post-norm whatever norm_first says, and the heads of a
         // transformer always divide its width.
         config.finish(&["seq_len", "norm_first", "dim_head", "ff_dropout", "attn_dropout"])?;
-        Ok(Self { width, depth: config.size("depth", None)?, heads, dim_head, kind })
+        Ok(Self { width, depth, heads, dim_head, kind })
     }
 }
 

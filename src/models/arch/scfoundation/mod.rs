@@ -31,7 +31,11 @@ mod tasks;
 mod token;
 mod tokens;
 
+#[cfg(test)]
+mod tests;
+
 use super::Family;
+use crate::bail;
 use crate::error::Result;
 use crate::models::cells::Cells;
 use crate::models::config::Config;
@@ -42,7 +46,6 @@ use crate::models::options::{Options, listed};
 use crate::models::weights::{Loaded, Loader, WeightFile};
 use crate::models::{Embedding, Model, Output, Tensors};
 use crate::parallel::Ctx;
-use crate::{bail, ensure};
 use candle_core::{DType, Device, Tensor};
 use config::Settings;
 use serde_json::{Value, json};
@@ -144,7 +147,8 @@ impl ScFoundation {
     /// Every position in the context of its cell, `[seq_len, width of the decoder]`. Cells that are decoded together share the
     /// maximum of the keys.
     fn decode(&self, cells: &[(&Tokens, Option<&Tensor>)]) -> Result<Vec<Tensor>> {
-        let inputs = cells.iter().map(|(tokens, encoded)| self.decoder_input(tokens, *encoded)).collect::<Result<_>>()?;
+        let inputs =
+            cells.iter().map(|(tokens, encoded)| self.decoder_input(tokens, *encoded)).collect::<Result<_>>()?;
         let decoded = self.decoder.forward(inputs)?;
         decoded.iter().map(|x| self.norm.forward(x)).collect()
     }
@@ -234,7 +238,11 @@ impl Model for ScFoundation {
         let tokens = format!("values of the tokens, padded with {pad} to the longest cell");
         let ids = format!("their positions; {n} for padding");
         let outputs = vec![
-            float("cell_emb_all", &["B", &all], "S, T, maximum and mean over the genes; NaN for a cell of fewer than 3 tokens"),
+            float(
+                "cell_emb_all",
+                &["B", &all],
+                "S, T, maximum and mean over the genes; NaN for a cell of fewer than 3 tokens",
+            ),
             float("cell_emb_max", &["B", &d], "maximum over all tokens; NaN for a cell that has none"),
             float("gene_emb", &["B", &n, &inner], "each position in the context of its cell; T and S are the last two"),
             float("gene_expression", &["B", &n], "expression predicted at each position"),
@@ -244,10 +252,18 @@ impl Model for ScFoundation {
             float("encoder_output", &["B", "L", &d], "the encoder's output; 0 for padding"),
         ];
         Io {
-            inputs: vec![float("x", &["B", &n], "ln(1 + 1e4 x / total) of each gene, T, S; what is above 0 is a token")],
+            inputs: vec![float(
+                "x",
+                &["B", &n],
+                "ln(1 + 1e4 x / total) of each gene, T, S; what is above 0 is a token",
+            )],
             outputs,
             options: vec![
-                Choice { name: "outputs", default: json!(OUTPUTS), about: "which outputs; without gene_* the decoder is not run" },
+                Choice {
+                    name: "outputs",
+                    default: json!(OUTPUTS),
+                    about: "which outputs; without gene_* the decoder is not run",
+                },
                 Choice {
                     name: "key_maximum",
                     default: json!("cell"),
@@ -269,7 +285,11 @@ impl Model for ScFoundation {
     }
 
     fn files(&self) -> Result<Vec<(String, Vec<u8>)>> {
-        Ok(self.genes.iter().map(|genes| (genes::FILES[0].to_string(), json!(genes).to_string().into_bytes())).collect())
+        Ok(self
+            .genes
+            .iter()
+            .map(|genes| (genes::FILES[0].to_string(), json!(genes).to_string().into_bytes()))
+            .collect())
     }
 
     fn forward(&self, ctx: &Ctx, inputs: &Tensors, options: &Options) -> Result<Tensors> {
@@ -351,7 +371,8 @@ impl ScFoundation {
             Ok(Tensor::from_vec(padding, (n, length), &Device::Cpu)?)
         })?;
         give("encoder_output", &|| {
-            let rows = encoded.iter().map(|x| x.as_ref().map_or(Ok(Vec::new()), nn::floats)).collect::<Result<Vec<_>>>()?;
+            let rows =
+                encoded.iter().map(|x| x.as_ref().map_or(Ok(Vec::new()), nn::floats)).collect::<Result<Vec<_>>>()?;
             let rows: Vec<f32> = rows.iter().flat_map(|row| padded(row, length * width, 0.0)).collect();
             Ok(Tensor::from_vec(rows, (n, length, width), &Device::Cpu)?)
         })?;
@@ -380,12 +401,25 @@ impl ScFoundation {
                 about: "genes in the context of each cell, or on average; for the published model \"gene\"",
                 cells: true,
                 outputs: vec![
-                    field("gene_emb", DType::F32, ["cells", g, inner], "with reduce = \"none\"; NaN for a cell without genes"),
-                    field("gene_emb_mean", DType::F32, [g, inner], "with reduce = \"mean\": over the cells that have genes"),
+                    field(
+                        "gene_emb",
+                        DType::F32,
+                        ["cells", g, inner],
+                        "with reduce = \"none\"; NaN for a cell without genes",
+                    ),
+                    field(
+                        "gene_emb_mean",
+                        DType::F32,
+                        [g, inner],
+                        "with reduce = \"mean\": over the cells that have genes",
+                    ),
                 ],
                 options: [
                     preprocessing(),
-                    vec![genes.clone(), Choice { name: "reduce", default: json!("none"), about: "\"none\" or \"mean\" over cells" }],
+                    vec![
+                        genes.clone(),
+                        Choice { name: "reduce", default: json!("none"), about: "\"none\" or \"mean\" over cells" },
+                    ],
                 ]
                 .concat(),
                 ..Default::default()

@@ -187,7 +187,8 @@ impl Prepared<'_> {
         let mut aligned = BTreeMap::new();
         self.cells.for_each(cell, |column, x| {
             if let Some(row) = self.mapping.rows[column] {
-                let add = |known: &mut f64| *known = if logged { (exp_m1(*known) + exp_m1(x)).log1p() } else { *known + x };
+                let add =
+                    |known: &mut f64| *known = if logged { (exp_m1(*known) + exp_m1(x)).log1p() } else { *known + x };
                 aligned.entry(row as u32).and_modify(add).or_insert(x);
             }
         });
@@ -376,7 +377,8 @@ mod tests {
         let s = (2.0 * 16f64.ln()).log10();
         near(&bulk[0].as_ref().unwrap().values, &[16f64.ln(), 16f64.ln(), s, s]);
         assert_eq!(bulk[2], Err(Unseen::NoGenes));
-        let set = tokens(json!({"input_type": "bulk", "target_sum": 2}), &["G0", "G1"], &given, Tensors::new()).unwrap();
+        let set =
+            tokens(json!({"input_type": "bulk", "target_sum": 2}), &["G0", "G1"], &given, Tensors::new()).unwrap();
         near(&set[0].as_ref().unwrap().values[..2], &[2f64.ln(), 2f64.ln()]);
         let logged = json!({"input_type": "bulk", "pre_normalized": "T"});
         let logged = tokens(logged, &["G0", "G1"], &given, Tensors::new()).unwrap();
@@ -410,8 +412,7 @@ mod tests {
         let (n, width) = x.dims2().unwrap();
         let x: Vec<f32> = x.flatten_all().unwrap().to_vec1().unwrap();
         let numbers = |name: &str| want[name].to_dtype(DType::F64).unwrap().to_vec2::<f64>().unwrap();
-        let (ids, values, padding) =
-            (numbers("gathered_ids"), numbers("gathered_values"), numbers("gathered_padding"));
+        let (ids, values, padding) = (numbers("gathered_ids"), numbers("gathered_values"), numbers("gathered_padding"));
         let matrix = Matrix::dense(Axis::Obs, (n, width), ValueSlice::F32(&x), width).unwrap();
         let ctx = Ctx::new(2);
         let cells = Cells::new(&ctx, &matrix, columns.clone(), Tensors::new()).unwrap();

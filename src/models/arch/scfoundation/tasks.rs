@@ -78,7 +78,7 @@ impl<'a> Decoding<'a> {
         let genes = options.texts("genes")?;
         options.finish()?;
         let known = model.gene_names()?;
-        let rows = match genes {
+        let rows: Vec<u32> = match genes {
             None => (0..).zip(known).map(|(row, _)| row).collect(),
             Some(genes) => {
                 let places: HashMap<&str, u32> = known.iter().map(String::as_str).zip(0..).collect();
@@ -109,7 +109,8 @@ impl<'a> Decoding<'a> {
     ) -> Result<Vec<Option<Tensor>>> {
         // A cell that is decoded takes all positions, however many it expresses.
         let all = self.model.settings.seq_len;
-        let lengths: Vec<usize> = prepared.lengths[cells.clone()].iter().map(|&n| if n > 0 { all } else { 0 }).collect();
+        let lengths: Vec<usize> =
+            prepared.lengths[cells.clone()].iter().map(|&n| if n > 0 { all } else { 0 }).collect();
         batches::run(ctx, &lengths, self.budget, |i| {
             let tokens = tokens(prepared, cells.start + i)?;
             let encoded = self.model.encode(&tokens)?;
