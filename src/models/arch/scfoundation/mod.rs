@@ -35,20 +35,20 @@ mod tokens;
 mod tests;
 
 use super::Family;
-use crate::bail;
 use crate::error::Result;
 use crate::models::cells::Cells;
 use crate::models::config::Config;
-use crate::models::folder::Folder;
+use crate::models::folder::{Folder, json as json_file};
 use crate::models::io::{Choice, Field, Io, Task, field, unknown_task};
 use crate::models::nn::{self, LayerNorm, Linear, add_assign};
 use crate::models::options::{Options, listed};
 use crate::models::weights::{Loaded, Loader, WeightFile};
 use crate::models::{Embedding, Model, Output, Tensors};
 use crate::parallel::Ctx;
+use crate::{bail, ensure};
 use candle_core::{DType, Device, Tensor};
 use config::Settings;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use stack::{Decoder, Encoder};
 use token::AutoBin;
 use tokens::{Tokens, pool_all, pool_max};
@@ -59,6 +59,12 @@ pub const FAMILY: Family = Family {
     title: "scFoundation",
     load: |folder| Ok(Box::new(ScFoundation::load(folder)?)),
 };
+
+/// The published checkpoint.
+const NESTED: &str = "models.ckpt";
+
+/// Files of one model's weights.
+const ALONE: &[&str] = &["model.safetensors", "model.safetensors.index.json", "model.pt"];
 
 /// The models that the published checkpoint holds.
 const KEYS: &[&str] = &["cell", "gene", "rde"];
@@ -181,10 +187,39 @@ impl ScFoundation {
     }
 }
 
-/// The configuration and the weights. A published checkpoint holds both, of several models.
+/// The configuration and the weights: config.json and a file of one model, or the published checkpoint, which holds both of
+/// several. The option `key` of loading says which of them.
 fn open(folder: &Folder) -> Result<(Config, WeightFile)> {
-    let config = folder.config(&["config.json"])?;
-    Ok((config, folder.weights(&["model.pt"])?))
+    let asked = folder.load.family.text("key")?;
+    folder.load.family.finish()?;
+    let alone = ALONE.iter().find(|name| folder.find(name).is_some());
+    let Some(path) = folder.find(NESTED).filter(|_| alone.is_none() || asked.is_some()) else {
+        let config = folder.config(&["config.json"])?;
+        let held = config.value("key").and_then(Value::as_str);
+        if let Some(asked) = asked.filter(|asked| held != Some(asked)) {
+            bail!(InvalidArgument, "key: is {asked:?}, must not be set where there is no {NESTED:?} to choose from");
+        }
+        return Ok((config, folder.weights(&["model.pt"])?));
+    };
+    let mut given = folder.defaults.clone();
+    if let Some(path) = folder.find("config.json") {
+        match json_file(&path)? {
+            Value::Object(read) => given.extend(read),
+            _ => bail!(Config, "{}: is not a JSON object", path.display()),
+        }
+    }
+    let key = asked.or_else(|| given.get("key").and_then(Value::as_str).map(String::from));
+    let key = key.unwrap_or_else(|| KEYS[0].into());
+    ensure!(KEYS.contains(&key.as_str()), InvalidArgument, "key: is {key:?}, must be {}", listed(KEYS));
+    let file = WeightFile::open_at(&path, &[&key, "state_dict"])?;
+    let source = file.source();
+    let mut all = match file.value().and_then(|value| value.get(&key)?.get("config")) {
+        Some(own) => config::of_checkpoint(&source, own)?,
+        None => Map::new(),
+    };
+    all.extend(given);
+    all.insert("key".into(), key.into());
+    Ok((Config::new(source, all), file))
 }
 
 /// The outputs that are asked for.

@@ -4,7 +4,7 @@ use super::config::Kind;
 use super::*;
 use crate::matrix::{Axis, Matrix, ValueSlice};
 use crate::models::fixtures::{close, close_where, fixture, tensors};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Of the fixtures' README.
 const TOLERANCE: f64 = 5e-4;
@@ -30,14 +30,14 @@ fn same(name: &str, one: &Tensor, other: &Tensor) {
 }
 
 /// A fixture's model with names for its genes, G0 on.
-fn named(path: &PathBuf) -> ScFoundation {
+fn named(path: &Path) -> ScFoundation {
     let mut model = model(&Folder::new(path));
     model.genes = Some((0..model.settings.n_genes()).map(|i| format!("G{i}")).collect());
     model
 }
 
 /// A fixture's counts, cell by cell, and how many cells and genes they are.
-fn counts(path: &PathBuf) -> (Vec<f64>, usize, usize) {
+fn counts(path: &Path) -> (Vec<f64>, usize, usize) {
     let counts = tensors(path.join("inputs.safetensors"))["counts"].clone();
     let (n, genes) = counts.dims2().unwrap();
     (counts.flatten_all().unwrap().to_vec1().unwrap(), n, genes)
@@ -49,7 +49,7 @@ fn with_cells<T>(ctx: &Ctx, values: &[f64], genes: usize, f: impl FnOnce(&Cells)
     f(&Cells::new(ctx, &matrix, names, Tensors::new()).unwrap())
 }
 
-fn inputs(path: &PathBuf) -> Tensors {
+fn inputs(path: &Path) -> Tensors {
     Tensors::from([("x".into(), tensors(path.join("inputs.safetensors"))["x"].clone())])
 }
 
@@ -307,4 +307,42 @@ fn what_export_writes_is_what_load_reads() {
     assert_eq!(model.gene_embeddings().unwrap().dims(), [60, 32]);
     assert_eq!(model.weights().report.ignored, ["decoder.performer.calls_since_last_redraw"]);
     assert!(!model.io().json().to_string().is_empty());
+}
+
+/// A folder that has only this one file of a fixture, and names for its genes.
+fn only(path: &Path, file: &str) -> Folder {
+    let mut folder = Folder::new(path.join("nowhere"));
+    folder.elsewhere.push((file.into(), path.join(file)));
+    folder
+}
+
+#[test]
+fn the_published_checkpoint_holds_its_models_and_their_configuration() {
+    let Some(path) = fixture("scfoundation-base") else { return };
+    let (plain, ctx) = (model(&Folder::new(&path)), Ctx::new(2));
+    let with = |key: Option<&str>, mut folder: Folder| {
+        folder.load.family = key.map_or_else(Options::default, |key| options(json!({"key": key})));
+        ScFoundation::load(&folder)
+    };
+    let gene = with(Some("gene"), only(&path, "models.ckpt")).unwrap();
+    assert_eq!(
+        (&gene.config["key"], &gene.config["bin_num"], &gene.config["seq_len"]),
+        (&json!("gene"), &json!(10), &json!(62))
+    );
+    let of = |model: &ScFoundation| model.forward(&ctx, &inputs(&path), &Options::default()).unwrap();
+    of(&plain).iter().for_each(|(name, x)| same(name, x, &of(&gene)[name]));
+    let cell = with(None, only(&path, "models.ckpt")).unwrap();
+    assert_eq!(cell.config["key"], "cell");
+    // Chosen by name although there is a file of one model as well.
+    let chosen = with(Some("gene"), Folder::new(&path)).unwrap();
+    assert_eq!(chosen.config["key"], "gene");
+    let message = |key: &str, folder: Folder| with(Some(key), folder).map(|_| ()).unwrap_err().message;
+    assert!(message("rde", only(&path, "models.ckpt")).contains("rde"));
+    assert!(message("mouse", only(&path, "models.ckpt")).contains("\"cell\", \"gene\" or \"rde\""));
+    let mut single = only(&path, "model.safetensors");
+    single.elsewhere.push(("config.json".into(), path.join("config.json")));
+    assert!(message("gene", single).contains("models.ckpt"));
+    let mut odd = Folder::new(&path);
+    odd.load.family = options(json!({"keys": "gene"}));
+    assert!(ScFoundation::load(&odd).map(|_| ()).unwrap_err().message.contains("keys"));
 }
