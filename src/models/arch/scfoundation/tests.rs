@@ -4,7 +4,7 @@ use super::config::Kind;
 use super::*;
 use crate::matrix::{Axis, Matrix, ValueSlice};
 use crate::models::fixtures::{close, close_where, fixture, tensors};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// Of the fixtures' README.
 const TOLERANCE: f64 = 5e-4;
