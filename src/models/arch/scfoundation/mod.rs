@@ -3,24 +3,26 @@
 //! Hao et al., Large-scale foundation model on single-cell transcriptomics, Nature Methods 2024; biomap-research/scFoundation.
 //! In the order to read it:
 //!
-//! - [`config`]: the shape of a model; `genes`: the list of its genes;
-//! - [`preprocess`]: from counts to values, and the depths T and S; [`tokens`]: what one cell is to the model, and pooling;
-//! - [`token`]: the embedding of a value; [`stack`]: the encoder and the decoder; [`performer`]: the decoder's attention;
-//! - [`tasks`]: cells as vectors, genes in context, enhancement of read depth.
+//! - `config`: the shape of a model; `genes`: the list of its genes;
+//! - `preprocess`: from counts to values, and the depths T and S; `tokens`: what one cell is to the model, and pooling;
+//! - `token`: the embedding of a value; `stack`: the encoder and the decoder; `performer`: the decoder's attention;
+//! - `tasks`: cells as vectors, genes in context, enhancement of read depth.
 //!
 //! A cell is a value for each of n genes (19 264 in the published models) and T and S after them, `seq_len` = n + 2 in all.
 //! Only what is above 0 enters the encoder: a few thousand tokens, of which attention is quadratic. For genes in context the
 //! encoder's output is put back where it came from, into the embedding of all positions; the embedding of the position is
-//! added to it, for these a second time; and the decoder runs over all 19 266, about 40 s and 0.4 GB a cell for the published
-//! one on two cores.
+//! added to it, for these a second time; and the decoder runs over all 19 266. That is the work of most of a minute on two
+//! cores, and takes about 0.3 GB for each cell that is being decoded; of a cell's genes in context 40 MB are given.
 //!
 //! The published models.ckpt holds three models, `cell`, `gene` and `rde`, each for its purpose: cells as vectors, genes in
-//! context, enhancement of read depth. The option `key` of loading chooses, "cell" unless config.json says otherwise.
+//! context, enhancement of read depth. The option `key` of loading chooses, "cell" unless config.json says otherwise. Where
+//! the folder has no config.json, the configuration is the one that the checkpoint holds.
 //!
-//! Where this differs from the original: each cell is decoded by itself, where the original shares one number, the maximum of a
-//! Performer's keys, among the cells of a batch (`key_maximum` = "upstream" does so). A value that equals the number which
-//! stands for padding is refused where the original fails or masks it. What `embed` does with a cell that has no gene, or whose
-//! T or S is not above 0, the original does not say: it is NaN.
+//! Where this differs from the original: each cell is decoded by itself, where the original shares one number, the maximum
+//! of a Performer's keys, among the cells of a batch; `key_maximum` = "upstream" does so. (Its get_embedding.py decodes one cell
+//! at a time unless told `gene_batch`, and is then the same as this.) A value that equals the number which stands for padding is
+//! refused where the original fails or masks it. What `embed` does with a cell that has no gene, or whose T or S is not above 0,
+//! the original does not say: it is NaN.
 
 mod config;
 mod genes;
@@ -305,7 +307,7 @@ impl Model for ScFoundation {
                     about: "over which keys a Performer takes their maximum: \"cell\", or \"upstream\", all cells of the call",
                 },
             ],
-            embed: [preprocessing(), vec![POOLING]].concat(),
+            embed: [preprocessing(), vec![pooling()]].concat(),
             tasks: self.tasks(&inner),
         }
     }
@@ -477,11 +479,13 @@ fn padded<T: Copy>(items: &[T], length: usize, with: T) -> Vec<T> {
     padded
 }
 
-const POOLING: Choice = Choice {
-    name: "pool_type",
-    default: Value::Null,
-    about: "\"all\" (the default): S, T, maximum and mean over the genes, one after the other; \"max\": the maximum over all tokens",
-};
+fn pooling() -> Choice {
+    Choice {
+        name: "pool_type",
+        default: json!("all"),
+        about: "\"all\": S, T, maximum and mean over the genes, one after the other; \"max\": the maximum over all tokens",
+    }
+}
 
 /// The options of [`preprocess`].
 fn preprocessing() -> Vec<Choice> {

@@ -3,7 +3,7 @@
 use super::config::{Kind, Stack};
 use super::performer::Layer;
 use crate::error::Result;
-use crate::models::nn::{Activation, EncoderLayer, EncoderShape, LayerNorm, fresh};
+use crate::models::nn::{Activation, EncoderLayer, EncoderShape, LayerNorm};
 use crate::models::weights::Loader;
 use candle_core::Tensor;
 
@@ -59,12 +59,11 @@ impl Decoder {
         })
     }
 
-    /// Of cells `[tokens, width]`; those that are decoded together share a Performer's maximum of the keys.
+    /// Of fresh cells `[tokens, width]`, which change; those that are decoded together share a Performer's maximum of the keys.
     pub fn forward(&self, cells: Vec<Tensor>) -> Result<Vec<Tensor>> {
         match self {
             Self::Transformer(stack) => cells.iter().map(|x| stack.forward(x)).collect(),
             Self::Performer { layers, norm } => {
-                let cells = cells.iter().map(fresh).collect::<Result<Vec<_>>>()?;
                 for layer in layers {
                     layer.apply(&cells)?;
                 }
