@@ -14,6 +14,7 @@ pub mod arch;
 pub mod batches;
 pub mod cells;
 pub mod config;
+pub mod export;
 #[cfg(test)]
 pub mod fixtures;
 pub mod folder;
