@@ -31,7 +31,7 @@ pub struct Scn10x {
 
 /// # Safety
 /// `text` is null or points to a string that ends in NUL and lives for `'a`.
-unsafe fn text<'a>(pointer: *const c_char, name: &str) -> Result<&'a str> {
+pub(crate) unsafe fn text<'a>(pointer: *const c_char, name: &str) -> Result<&'a str> {
     non_null(pointer, name)?;
     // SAFETY: not null, the rest is this function's own contract.
     match unsafe { CStr::from_ptr(pointer) }.to_str() {

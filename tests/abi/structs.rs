@@ -8,6 +8,7 @@ layouts! {
     ScnScaleOptions: struct_size zero_center max_value divide root_mean_square clip_below reserved;
     ScnSimulateOptions: struct_size value_type n_clusters markers_per_cluster n_batches marker_fold_change batch_sd library_size library_sd gene_sd dispersion;
     ScnLoessOptions: struct_size degree surface reserved span cell slack;
+    ScnTensor: struct_size value_type n_dims reserved shape values;
     ScnRankGenesGroupsOptions: struct_size method reference tie_correct continuity corr_method fold_change log1p_base pseudocount fold_change_base exact positive_fractions min_cells;
     ScnRankGenesGroupsOutputs: struct_size reserved len scores pvals ln_pvals pvals_adj log_fold_changes u auroc means means_reference fractions fractions_reference;
     ScnControlGenesOptions: struct_size ctrl_as_ref ctrl_size n_bins random_state reserved;

@@ -89,6 +89,19 @@ SCN_ERR_IO = 11
 SCN_ERR_CANCELLED = 12
 SCN_ERR_UNSUPPORTED = 13
 SCN_ERR_PANIC = 14
+SCN_ERR_NETWORK = 15
+SCN_ERR_OFFLINE = 16
+SCN_ERR_ACCESS = 17
+SCN_ERR_LICENCE = 18
+SCN_ERR_CHECKSUM = 19
+SCN_ERR_DISK_FULL = 20
+SCN_ERR_CONFIG = 21
+SCN_ERR_WEIGHTS = 22
+SCN_ERR_CHECKPOINT = 23
+SCN_ERR_VOCABULARY = 24
+SCN_ERR_GENE_NAMES = 25
+SCN_ERR_COUNTS = 26
+SCN_ERR_BUDGET = 27
 
 ScnProgress = CFUNCTYPE(c_int32, c_double, c_void_p)
 ScnLog = CFUNCTYPE(None, c_int32, c_void_p, c_void_p)
@@ -221,6 +234,17 @@ class ScnLoessOptions(Structure):
     ]
 
 
+class ScnTensor(Structure):
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("value_type", c_int32),
+        ("n_dims", c_int32),
+        ("reserved", c_uint32),
+        ("shape", c_void_p),
+        ("values", c_void_p),
+    ]
+
+
 class ScnRankGenesGroupsOptions(Structure):
     _fields_ = [
         ("struct_size", c_uint32),
@@ -295,6 +319,24 @@ FUNCTIONS = {
     "scn_matrix_stats": (c_int32, [c_void_p, c_void_p, c_int32, c_int64, c_void_p, c_void_p, c_void_p, c_void_p, c_void_p, c_void_p, c_int64]),
     "scn_matrix_aggregate": (c_int32, [c_void_p, c_void_p, c_int32, c_void_p, c_int64, c_int64, c_int64, c_void_p, c_void_p, c_void_p, c_void_p, c_void_p, c_void_p, c_int64]),
     "scn_matrix_medians": (c_int32, [c_void_p, c_void_p, c_int32, c_void_p, c_int64, c_int64, c_void_p, c_int64]),
+    "scn_models_list": (c_int32, [c_void_p]),
+    "scn_models_info": (c_int32, [c_void_p, c_void_p]),
+    "scn_models_register": (c_int32, [c_void_p]),
+    "scn_models_unregister": (c_int32, [c_void_p]),
+    "scn_models_download": (c_int32, [c_void_p, c_void_p, c_void_p, c_void_p]),
+    "scn_models_cache": (c_int32, [c_void_p, c_void_p]),
+    "scn_models_remove": (c_int32, [c_void_p, c_void_p, c_void_p]),
+    "scn_models_prune": (c_int32, [c_void_p, c_void_p]),
+    "scn_models_verify": (c_int32, [c_void_p, c_void_p, c_void_p, c_void_p]),
+    "scn_model_open": (c_int32, [c_void_p, c_void_p, c_void_p, c_void_p]),
+    "scn_model_describe": (c_int32, [c_void_p, c_void_p]),
+    "scn_model_genes": (c_int32, [c_void_p, c_void_p]),
+    "scn_model_gene_embeddings": (c_int32, [c_void_p, c_void_p, c_void_p]),
+    "scn_model_forward": (c_int32, [c_void_p, c_void_p, c_void_p, c_void_p, c_void_p]),
+    "scn_model_embed": (c_int32, [c_void_p, c_void_p, c_void_p, c_void_p, c_void_p, c_void_p, c_void_p, c_void_p]),
+    "scn_model_run": (c_int32, [c_void_p, c_void_p, c_void_p, c_void_p, c_void_p, c_void_p, c_void_p, c_void_p, c_void_p]),
+    "scn_model_export": (c_int32, [c_void_p, c_void_p, c_void_p, c_void_p]),
+    "scn_model_free": (None, [c_void_p]),
     "scn_pp_filter_cells": (c_int32, [c_void_p, c_void_p, c_double, c_double, c_double, c_double, c_void_p, c_int64, c_void_p, c_int64]),
     "scn_pp_filter_genes": (c_int32, [c_void_p, c_void_p, c_double, c_double, c_double, c_double, c_void_p, c_int64, c_void_p, c_int64]),
     "scn_highly_variable_genes_options_init": (c_int32, [c_void_p, c_size_t]),
@@ -328,6 +370,15 @@ FUNCTIONS = {
     "scn_stats_loess": (c_int32, [c_void_p, c_void_p, c_int64, c_void_p, c_int64, c_void_p, c_int64, c_void_p, c_void_p, c_int64, c_void_p, c_int64, c_void_p, c_int64]),
     "scn_last_error_message": (c_int32, [c_void_p, c_size_t, c_void_p]),
     "scn_status_name": (c_char_p, [c_int32]),
+    "scn_tensor_init": (c_int32, [c_void_p, c_size_t]),
+    "scn_tensors_new": (c_int32, [c_void_p]),
+    "scn_tensors_add": (c_int32, [c_void_p, c_void_p, c_void_p]),
+    "scn_tensors_len": (c_int32, [c_void_p, c_void_p]),
+    "scn_tensors_name": (c_int32, [c_void_p, c_int64, c_void_p, c_size_t, c_void_p]),
+    "scn_tensors_get": (c_int32, [c_void_p, c_int64, c_void_p]),
+    "scn_tensors_free": (None, [c_void_p]),
+    "scn_text_copy": (c_int32, [c_void_p, c_void_p, c_size_t, c_void_p]),
+    "scn_text_free": (None, [c_void_p]),
     "scn_tl_energy_distance": (c_int32, [c_void_p, c_void_p, c_void_p, c_int64, c_int64, c_int64, c_int32, c_int32, c_void_p, c_int64]),
     "scn_tl_mmd": (c_int32, [c_void_p, c_void_p, c_void_p, c_int64, c_int64, c_int64, c_void_p, c_int64, c_int32, c_void_p, c_int64, c_void_p, c_int64]),
     "scn_rank_genes_groups_options_init": (c_int32, [c_void_p, c_size_t]),

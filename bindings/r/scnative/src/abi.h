@@ -28,6 +28,24 @@
     X(scn_matrix_stats) \
     X(scn_matrix_aggregate) \
     X(scn_matrix_medians) \
+    X(scn_models_list) \
+    X(scn_models_info) \
+    X(scn_models_register) \
+    X(scn_models_unregister) \
+    X(scn_models_download) \
+    X(scn_models_cache) \
+    X(scn_models_remove) \
+    X(scn_models_prune) \
+    X(scn_models_verify) \
+    X(scn_model_open) \
+    X(scn_model_describe) \
+    X(scn_model_genes) \
+    X(scn_model_gene_embeddings) \
+    X(scn_model_forward) \
+    X(scn_model_embed) \
+    X(scn_model_run) \
+    X(scn_model_export) \
+    X(scn_model_free) \
     X(scn_pp_filter_cells) \
     X(scn_pp_filter_genes) \
     X(scn_highly_variable_genes_options_init) \
@@ -61,6 +79,15 @@
     X(scn_stats_loess) \
     X(scn_last_error_message) \
     X(scn_status_name) \
+    X(scn_tensor_init) \
+    X(scn_tensors_new) \
+    X(scn_tensors_add) \
+    X(scn_tensors_len) \
+    X(scn_tensors_name) \
+    X(scn_tensors_get) \
+    X(scn_tensors_free) \
+    X(scn_text_copy) \
+    X(scn_text_free) \
     X(scn_tl_energy_distance) \
     X(scn_tl_mmd) \
     X(scn_rank_genes_groups_options_init) \

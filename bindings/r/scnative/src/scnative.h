@@ -198,14 +198,26 @@
 // Third number of the library's version.
 #define SCN_VERSION_PATCH 0
 
+// Tokens that are in memory at once, unless the caller sets `max_batch_tokens`.
+#define MAX_BATCH_TOKENS (1 << 16)
+
 // A folder that Cell Ranger wrote, in memory. Shared use of a const handle is safe; free it once, with `scn_10x_free`.
 typedef struct Scn10x Scn10x;
 
 // A flag that stops the calls it was given to. Made by `scn_cancel_token_new`; any thread may use it at any time.
 typedef struct ScnCancelToken ScnCancelToken;
 
+// A model that can be run. Shared use of a const handle is safe; free it once, with `scn_model_free`.
+typedef struct ScnModel ScnModel;
+
 // A sparse matrix that the library owns. Shared use of a const handle is safe; free it once, with `scn_sparse_free`.
 typedef struct ScnSparse ScnSparse;
+
+// Named arrays that the library owns. Shared use of a const handle is safe; free it once, with `scn_tensors_free`.
+typedef struct ScnTensors ScnTensors;
+
+// A text that the library owns, mostly JSON. Shared use of a const handle is safe; free it once, with `scn_text_free`.
+typedef struct ScnText ScnText;
 
 // What a call came to: `SCN_OK`, or one of `SCN_ERR_*`; then `scn_last_error_message` says more.
 typedef int32_t ScnStatus;
@@ -451,6 +463,22 @@ typedef struct ScnLoessOptions {
     double slack;
 } ScnLoessOptions;
 
+// One array, borrowed: its elements follow each other, the last axis fastest. Set up by `scn_tensor_init`.
+typedef struct ScnTensor {
+    // sizeof(ScnTensor) of the header compiled against.
+    uint32_t struct_size;
+    // `SCN_F32` (default) or any other of the type tags.
+    int32_t value_type;
+    // The number of axes, 0 to 8; 0 (default) is a single number.
+    int32_t n_dims;
+    // Must be 0.
+    uint32_t reserved;
+    // The length of each axis, `n_dims` of them.
+    const int64_t *shape;
+    // The elements.
+    const void *values;
+} ScnTensor;
+
 // How `scn_tl_rank_genes_groups` compares. Set up by `scn_rank_genes_groups_options_init`; the defaults are scanpy's.
 typedef struct ScnRankGenesGroupsOptions {
     // sizeof(ScnRankGenesGroupsOptions) of the header compiled against.
@@ -576,6 +604,45 @@ typedef struct ScnControlGenesOptions {
 
 // A defect in the library, caught before it reached the caller. Please report it with the message.
 #define SCN_ERR_PANIC 14
+
+// A server could not be reached, or did not answer as it should.
+#define SCN_ERR_NETWORK 15
+
+// What is needed is not in the cache, and the network may not be used.
+#define SCN_ERR_OFFLINE 16
+
+// A repository that is gated or private, and no token that opens it.
+#define SCN_ERR_ACCESS 17
+
+// A model whose licence must be acknowledged first.
+#define SCN_ERR_LICENCE 18
+
+// A file whose size or hash is not the one that was promised; it is not left in the cache.
+#define SCN_ERR_CHECKSUM 19
+
+// No room left on the disk.
+#define SCN_ERR_DISK_FULL 20
+
+// A model's configuration with a key or a value that its family does not know.
+#define SCN_ERR_CONFIG 21
+
+// Weights that do not fit the configuration: missing, unexpected, of another shape.
+#define SCN_ERR_WEIGHTS 22
+
+// A file of weights that is truncated, malformed or hostile. Nothing in it was run.
+#define SCN_ERR_CHECKPOINT 23
+
+// Too few of the matrix' genes are in the model's vocabulary.
+#define SCN_ERR_VOCABULARY 24
+
+// Gene names are needed, and there are none, or not as many as columns.
+#define SCN_ERR_GENE_NAMES 25
+
+// Counts are needed: whole numbers from 0 on.
+#define SCN_ERR_COUNTS 26
+
+// A limit on memory into which not even one cell fits.
+#define SCN_ERR_BUDGET 27
 
 #ifdef __cplusplus
 extern "C" {
@@ -897,6 +964,222 @@ ScnStatus scn_matrix_medians(const struct ScnContext *context,
                              int64_t n_groups,
                              double *out,
                              int64_t out_len);
+
+// All models that the registry knows, as a JSON array of cards: `id`, `family`, `task`, `title`, `source`, `files` (with size and
+// sha256 where they are pinned), `licence`, `parameters`, `species`, `gene_ids`, `citation`. Reads no network and no cache. Free
+// the text with `scn_text_free`.
+//
+// The cards are those of the library, of the files and folders that `SCNATIVE_MODELS` names (separated by colons), and those
+// given to `scn_models_register`; of two with one `id` the last named wins.
+//
+// Errors: `SCN_ERR_NULL`; `SCN_ERR_CONFIG` for a card file that is malformed; `SCN_ERR_IO`; `SCN_ERR_UNSUPPORTED`.
+//
+// @since 0.1.0
+ScnStatus scn_models_list(struct ScnText **result);
+
+// One model's card, as a JSON object: see `scn_models_list`. `name` is an `id`, in any case, also dotted or slashed
+// (`scgpt/human`), or an alias.
+//
+// Errors: `SCN_ERR_NOT_FOUND`, with the nearest names; else as `scn_models_list`.
+//
+// @since 0.1.0
+ScnStatus scn_models_info(const char *name, struct ScnText **result);
+
+// Adds a card to the registry of this process; one of the same `id` is replaced. `card` is a JSON object with the fields that
+// `scn_models_list` shows; `id`, `family` and `source` must be there.
+//
+// Errors: `SCN_ERR_CONFIG` for a card that is malformed, naming the field; `SCN_ERR_NULL`.
+//
+// @since 0.1.0
+ScnStatus scn_models_register(const char *card);
+
+// Takes a card that was registered in this process out of the registry again.
+//
+// Errors: `SCN_ERR_NOT_FOUND`, `SCN_ERR_NULL`.
+//
+// @since 0.1.0
+ScnStatus scn_models_unregister(const char *id);
+
+// Downloads a model's files into the cache, verifies them, and says as JSON where they are: `id`, `folder`, `commit`, `files`
+// (`path`, `size`, `sha256`, `verified`), `downloaded_bytes`. What is there already is not downloaded again.
+//
+// `name` is a name of the registry, or a Hugging Face repository: `org/repo`, `org/repo@revision`, `org/repo@revision:subfolder`.
+// Options (a JSON object; null is none): `revision`, `cache_dir`, `endpoint`, `token`, `offline`, `force`,
+// `acknowledge_licence`. Without them `HF_HUB_CACHE`, `HF_HOME`, `HF_ENDPOINT`, `HF_TOKEN`, `HF_TOKEN_PATH` and `HF_HUB_OFFLINE`
+// mean what they mean for huggingface_hub, and the cache has its layout. An interrupted download goes on where it stopped, also
+// in another process; several processes wait for each other.
+//
+// Errors: `SCN_ERR_NOT_FOUND` (with the nearest names), `SCN_ERR_ACCESS`, `SCN_ERR_LICENCE`, `SCN_ERR_OFFLINE`,
+// `SCN_ERR_NETWORK`, `SCN_ERR_CHECKSUM`, `SCN_ERR_DISK_FULL`, `SCN_ERR_IO`, `SCN_ERR_INVALID_ARGUMENT` for an unknown option,
+// `SCN_ERR_CANCELLED`, `SCN_ERR_UNSUPPORTED`. Nothing half-written is left where a model is looked for.
+//
+// @since 0.1.0
+ScnStatus scn_models_download(const struct ScnContext *context,
+                              const char *name,
+                              const char *options,
+                              struct ScnText **result);
+
+// What is in the cache, as JSON: `folder`, `size`, and `repositories`, each with `id`, `size`, `last_access`, and its `revisions`,
+// `files` and partial files. Options: `cache_dir`. Reads no network.
+//
+// Errors: `SCN_ERR_IO`, `SCN_ERR_INVALID_ARGUMENT`, `SCN_ERR_NULL`, `SCN_ERR_UNSUPPORTED`.
+//
+// @since 0.1.0
+ScnStatus scn_models_cache(const char *options,
+                           struct ScnText **result);
+
+// Removes a model from the cache: the snapshot of one revision (option `revision`) or all of its repository; and what no other
+// snapshot needs. `name` as in `scn_models_download`. The result says `freed_bytes` and what was removed.
+//
+// Errors: `SCN_ERR_NOT_FOUND` if it is not in the cache; `SCN_ERR_IO`, `SCN_ERR_INVALID_ARGUMENT`, `SCN_ERR_NULL`,
+// `SCN_ERR_UNSUPPORTED`.
+//
+// @since 0.1.0
+ScnStatus scn_models_remove(const char *name,
+                            const char *options,
+                            struct ScnText **result);
+
+// Removes from the cache what nothing needs: partial files, contents without a snapshot, broken snapshots. Options: `cache_dir`. The
+// result says `freed_bytes` and what was removed.
+//
+// Errors: `SCN_ERR_IO`, `SCN_ERR_INVALID_ARGUMENT`, `SCN_ERR_NULL`, `SCN_ERR_UNSUPPORTED`.
+//
+// @since 0.1.0
+ScnStatus scn_models_prune(const char *options,
+                           struct ScnText **result);
+
+// Reads a model's files in the cache again and compares them with what they must be: the sizes and hashes of its card, and those
+// that the server promised. The result lists `ok`, `corrupt`, `missing` and `unpinned` files. Options: `revision`, `cache_dir`,
+// `remove_corrupt`. Reads no network.
+//
+// Errors: `SCN_ERR_NOT_FOUND` if it is not in the cache; `SCN_ERR_IO`, `SCN_ERR_INVALID_ARGUMENT`, `SCN_ERR_CANCELLED`,
+// `SCN_ERR_NULL`, `SCN_ERR_UNSUPPORTED`.
+//
+// @since 0.1.0
+ScnStatus scn_models_verify(const struct ScnContext *context,
+                            const char *name,
+                            const char *options,
+                            struct ScnText **result);
+
+// Opens a model: a folder (`./folder`, `/folder`), a name of the registry, or a Hugging Face repository as in `scn_models_download`,
+// which is downloaded if it is not in the cache. `model_type` in config.json says which family it is. Free it with
+// `scn_model_free`.
+//
+// Options: those of `scn_models_download`; `family`, for a folder whose configuration does not say it; `dtype`, the type in which
+// weights are held: `f32` (default), `bf16`, `f16`, or `auto` for that of the file; and those of the family.
+// Nothing in a model's files is ever run. Memory: the weights once.
+//
+// Errors: those of `scn_models_download`; `SCN_ERR_CONFIG` for a configuration with an unknown key, value or family;
+// `SCN_ERR_WEIGHTS` for weights that do not fit it, listing what is missing, unexpected or of another shape;
+// `SCN_ERR_CHECKPOINT` for a file that is truncated, malformed or hostile.
+//
+// @since 0.1.0
+ScnStatus scn_model_open(const struct ScnContext *context,
+                         const char *name,
+                         const char *options,
+                         struct ScnModel **model);
+
+// What a model is, as a JSON object: `family`, `title`, `config`, `io` (names, types and shapes of inputs and outputs, options, and
+// tasks), `weights` (the loading report), `parameters`, `n_genes`, `folder`, and its `card` or null.
+//
+// Errors: `SCN_ERR_NULL`.
+//
+// @since 0.1.0
+ScnStatus scn_model_describe(const struct ScnModel *model,
+                             struct ScnText **result);
+
+// The genes that a model knows, as a JSON array of texts, in the order of the rows of `scn_model_gene_embeddings`.
+//
+// Errors: `SCN_ERR_NULL`.
+//
+// @since 0.1.0
+ScnStatus scn_model_genes(const struct ScnModel *model, struct ScnText **result);
+
+// One vector for each of the model's genes: the array `gene_embeddings`, float, genes x dimensions. Free it with
+// `scn_tensors_free`.
+//
+// Errors: `SCN_ERR_NULL`; `SCN_ERR_UNSUPPORTED` for a family without them.
+//
+// @since 0.1.0
+ScnStatus scn_model_gene_embeddings(const struct ScnContext *context,
+                                    const struct ScnModel *model,
+                                    struct ScnTensors **result);
+
+// The original implementation's forward pass on named arrays; `io` of `scn_model_describe` says what goes in and what comes out.
+// Whole numbers may come in any integer type, floats in either. Free the result with `scn_tensors_free`.
+//
+// Errors: `SCN_ERR_INVALID_ARGUMENT` for an array or option that is unknown or missing, or a number out of range;
+// `SCN_ERR_SHAPE`, `SCN_ERR_TYPE`, `SCN_ERR_CANCELLED`, `SCN_ERR_NULL`.
+//
+// @since 0.1.0
+ScnStatus scn_model_forward(const struct ScnContext *context,
+                            const struct ScnModel *model,
+                            const struct ScnTensors *inputs,
+                            const char *options,
+                            struct ScnTensors **result);
+
+// From counts to one vector for each cell: the array `embedding`, float, cells x dimensions, in the order of the cells. Cells with no gene
+// of the model's vocabulary are NaN, and a warning says how many.
+//
+// `genes` names the columns of the matrix: one after the other, each with a newline behind it. They are found in the model's vocabulary by
+// the option `aliases` (an object from your names to the model's), exactly, without the version of an Ensembl identifier, and in any case.
+// `arrays`, which may be null, has arrays with one entry for each cell that a family asks for (`batch_labels`, `n_counts`).
+// Options of every family: `aliases`; `min_matched` (0.0), the least part of the genes that must be found; `max_batch_tokens` (65536), how
+// many tokens are worked on at once, which bounds memory. Those of the family are listed by `io` of `scn_model_describe`.
+//
+// `report`, if not null, gets a JSON object: `name` (for `obsm`: "scgpt" of `X_scgpt`), `genes` (how many matched, by which
+// rule, which did not, which are there twice) and what the family adds. Cells are run by themselves, sorted by length: a cell's bits
+// depend neither on the other cells nor on the number of threads. Progress is in cells; the call can be stopped after each.
+//
+// Errors: `SCN_ERR_GENE_NAMES`, `SCN_ERR_VOCABULARY`, `SCN_ERR_COUNTS` for values that are no counts where counts are needed,
+// `SCN_ERR_BUDGET`, `SCN_ERR_VALUE`, `SCN_ERR_MATRIX`, `SCN_ERR_INVALID_ARGUMENT`, `SCN_ERR_CANCELLED`, `SCN_ERR_NULL`,
+// `SCN_ERR_UNSUPPORTED` for a family that has no cell embeddings.
+//
+// @since 0.1.0
+ScnStatus scn_model_embed(const struct ScnContext *context,
+                          const struct ScnModel *model,
+                          const struct ScnMatrix *matrix,
+                          const char *genes,
+                          const struct ScnTensors *arrays,
+                          const char *options,
+                          struct ScnTensors **result,
+                          struct ScnText **report);
+
+// What else a family does, by the name of the task: "predict" and "gi_scores" of GEARS, "perturb" and "classify" of Geneformer, "enhance" of
+// scFoundation, ...; `io` of `scn_model_describe` lists them with their options, and the arrays that they take and give.
+//
+// `matrix` and `genes` are cells as in `scn_model_embed`, or null for a task that takes none; `arrays` has one entry for each cell if there are
+// cells, else the task's inputs. `report`, if not null, gets a JSON object.
+//
+// Errors: as `scn_model_embed`; `SCN_ERR_INVALID_ARGUMENT` for a task that the model does not have.
+//
+// @since 0.1.0
+ScnStatus scn_model_run(const struct ScnContext *context,
+                        const struct ScnModel *model,
+                        const char *task,
+                        const struct ScnMatrix *matrix,
+                        const char *genes,
+                        const struct ScnTensors *arrays,
+                        const char *options,
+                        struct ScnTensors **result,
+                        struct ScnText **report);
+
+// Saves a model as a folder that `scn_model_open` reads: config.json, model.safetensors and its vocabulary. The folder is made, and must be
+// empty if it is there; the option `overwrite` replaces an earlier export.
+//
+// Errors: `SCN_ERR_IO`, `SCN_ERR_DISK_FULL`, `SCN_ERR_INVALID_ARGUMENT` for a folder that holds something else, `SCN_ERR_NULL`,
+// `SCN_ERR_CANCELLED`. The folder is complete or not there.
+//
+// @since 0.1.0
+ScnStatus scn_model_export(const struct ScnContext *context,
+                           const struct ScnModel *model,
+                           const char *folder,
+                           const char *options);
+
+// Frees a model. Null is a no-op.
+//
+// @since 0.1.0
+void scn_model_free(struct ScnModel *model);
 
 // Which cells pass a threshold, and the number that was compared: the total of each cell (`min_counts`,
 // `max_counts`) or how many of its values are positive (`min_genes`, `max_genes`). Exactly one of the four is given,
@@ -1516,6 +1799,78 @@ ScnStatus scn_last_error_message(char *buffer, size_t capacity, size_t *needed);
 //
 // @since 0.1.0
 const char *scn_status_name(ScnStatus status);
+
+// Writes the defaults into a tensor's descriptor. `struct_size` is `sizeof(ScnTensor)` as the caller knows it.
+//
+// Errors: `SCN_ERR_NULL`, `SCN_ERR_STRUCT_SIZE`.
+//
+// @since 0.1.0
+ScnStatus scn_tensor_init(struct ScnTensor *tensor, size_t struct_size);
+
+// Makes an empty set of named arrays. Fill it with `scn_tensors_add`, free it with `scn_tensors_free`.
+//
+// Errors: `SCN_ERR_NULL`.
+//
+// @since 0.1.0
+ScnStatus scn_tensors_new(struct ScnTensors **tensors);
+
+// Copies an array into the set under a name; one that is there already under that name is replaced.
+//
+// Errors: `SCN_ERR_NULL`, `SCN_ERR_STRUCT_SIZE`, `SCN_ERR_TYPE`, `SCN_ERR_INVALID_ARGUMENT`, `SCN_ERR_OVERFLOW`.
+//
+// @since 0.1.0
+ScnStatus scn_tensors_add(struct ScnTensors *tensors,
+                          const char *name,
+                          const struct ScnTensor *tensor);
+
+// How many arrays there are.
+//
+// Errors: `SCN_ERR_NULL`.
+//
+// @since 0.1.0
+ScnStatus scn_tensors_len(const struct ScnTensors *tensors, int64_t *n);
+
+// Copies the name of the `i`-th array (from 0) into `buffer`, as `scn_text_copy` does.
+//
+// Errors: `SCN_ERR_NULL`, `SCN_ERR_INVALID_ARGUMENT`.
+//
+// @since 0.1.0
+ScnStatus scn_tensors_name(const struct ScnTensors *tensors,
+                           int64_t i,
+                           char *buffer,
+                           size_t capacity,
+                           size_t *needed);
+
+// Fills a descriptor that borrows the `i`-th array (from 0): valid until `scn_tensors_free`, or until the set is added to.
+// `tensor` must have been set up by `scn_tensor_init`.
+//
+// Errors: `SCN_ERR_NULL`, `SCN_ERR_STRUCT_SIZE`, `SCN_ERR_INVALID_ARGUMENT`.
+//
+// @since 0.1.0
+ScnStatus scn_tensors_get(const struct ScnTensors *tensors,
+                          int64_t i,
+                          struct ScnTensor *tensor);
+
+// Frees the arrays. Null is a no-op.
+//
+// @since 0.1.0
+void scn_tensors_free(struct ScnTensors *tensors);
+
+// Copies a text into `buffer`, UTF-8 with a closing NUL, cut off if `capacity` bytes are too few. `needed`, if not null, gets
+// the bytes that the whole text needs, its NUL counted. A null `buffer` only asks for `needed`.
+//
+// Errors: `SCN_ERR_NULL`.
+//
+// @since 0.1.0
+ScnStatus scn_text_copy(const struct ScnText *text,
+                        char *buffer,
+                        size_t capacity,
+                        size_t *needed);
+
+// Frees a text. Null is a no-op.
+//
+// @since 0.1.0
+void scn_text_free(struct ScnText *text);
 
 // The energy distance between groups of cells, `2 E d(X, Y) - E d(X, X') - E d(Y, Y')`.
 //
