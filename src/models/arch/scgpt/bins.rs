@@ -78,7 +78,8 @@ mod tests {
     #[test]
     fn bins_and_edges_are_those_of_the_preprocessor() {
         let Some(folder) = fixture("tok-scgpt") else { return };
-        let (inputs, outputs) = (tensors(folder.join("inputs.safetensors")), tensors(folder.join("outputs.safetensors")));
+        let (inputs, outputs) =
+            (tensors(folder.join("inputs.safetensors")), tensors(folder.join("outputs.safetensors")));
         let (values, uniforms) = (rows(&inputs["log_norm"]), rows(&inputs["uniforms_preprocess"]));
         let (want_bins, want_edges) = (rows(&outputs["binned_preprocess"]), rows(&outputs["bin_edges_preprocess"]));
         for (row, values) in values.iter().enumerate() {

@@ -85,13 +85,61 @@ pub struct Settings {
 
 /// Settings of trainings in `args.json`, and of the constructors, that a forward pass does not depend on.
 const TRAINING: &[&str] = &[
-    "ADV", "CCE", "CLS", "ECS", "GEP", "GEPC", "MLM", "USE_CCE", "USE_CLS", "USE_GENERATIVE_TRAINING", "amp", "batch_size",
-    "dab_weight", "data_source", "dataset_name", "dist_backend", "dist_url", "distributed", "do_train", "dropout", "epochs",
-    "eval_batch_size", "fp16", "freeze", "gpu", "grad_accu_steps", "include_zero_gene", "layer_size", "load_model", "local_rank",
-    "log_interval", "lr", "mask_ratio", "max_seq_len", "n_hvg", "no_cce", "no_cls", "per_seq_batch_sample", "rank", "save_dir",
-    "save_eval_interval", "save_interval", "schedule_ratio", "scheduler_factor", "scheduler_interval", "seed", "task",
-    "training_tasks", "trunc_by_sample", "use_flash_attention", "use_generative_training", "valid_size_or_ratio", "vocab_path",
-    "warmup_ratio_or_step", "world_size",
+    "ADV",
+    "CCE",
+    "CLS",
+    "ECS",
+    "GEP",
+    "GEPC",
+    "MLM",
+    "USE_CCE",
+    "USE_CLS",
+    "USE_GENERATIVE_TRAINING",
+    "amp",
+    "batch_size",
+    "dab_weight",
+    "data_source",
+    "dataset_name",
+    "dist_backend",
+    "dist_url",
+    "distributed",
+    "do_train",
+    "dropout",
+    "epochs",
+    "eval_batch_size",
+    "fp16",
+    "freeze",
+    "gpu",
+    "grad_accu_steps",
+    "include_zero_gene",
+    "layer_size",
+    "load_model",
+    "local_rank",
+    "log_interval",
+    "lr",
+    "mask_ratio",
+    "max_seq_len",
+    "n_hvg",
+    "no_cce",
+    "no_cls",
+    "per_seq_batch_sample",
+    "rank",
+    "save_dir",
+    "save_eval_interval",
+    "save_interval",
+    "schedule_ratio",
+    "scheduler_factor",
+    "scheduler_interval",
+    "seed",
+    "task",
+    "training_tasks",
+    "trunc_by_sample",
+    "use_flash_attention",
+    "use_generative_training",
+    "valid_size_or_ratio",
+    "vocab_path",
+    "warmup_ratio_or_step",
+    "world_size",
 ];
 
 const CELL_STYLES: [(&str, CellStyle); 3] =
@@ -167,7 +215,8 @@ impl Settings {
         let perturbation = is_perturbation(config, loader)?;
         let published = config.has("nheads");
         let zero_probabilities = config.flag("explicit_zero_prob", false)?;
-        let use_batch_labels = !perturbation && config.flag(name(&["use_batch_labels", "INPUT_BATCH_LABELS"]), false)?;
+        let use_batch_labels =
+            !perturbation && config.flag(name(&["use_batch_labels", "INPUT_BATCH_LABELS"]), false)?;
         let pad_token_id = given(config, "pad_token_id").map(|_| config.size("pad_token_id", None)).transpose()?;
         let settings = Self {
             perturbation,

@@ -7,8 +7,11 @@
 
 /// The model's name of a checkpoint's tensor.
 pub fn canonical(name: &str) -> String {
-    const PARTS: [(&str, &str); 3] =
-        [("gene_encoder.", "encoder."), ("transformer.layers.", "transformer_encoder.layers."), ("expr_decoder.", "decoder.")];
+    const PARTS: [(&str, &str); 3] = [
+        ("gene_encoder.", "encoder."),
+        ("transformer.layers.", "transformer_encoder.layers."),
+        ("expr_decoder.", "decoder."),
+    ];
     let name = PARTS
         .iter()
         .find_map(|(theirs, ours)| name.strip_prefix(theirs).map(|rest| format!("{ours}{rest}")))

@@ -47,7 +47,11 @@ impl Tokens {
         let id_of = |token: &str| all.iter().find(|(known, _)| known == token).map(|&(_, id)| id);
         let pad = match (settings.pad_token_id, id_of(&settings.pad_token)) {
             (Some(given), Some(found)) if given != found as usize => {
-                bail!(Config, "{FILE}: {:?} is {found}, the configuration's \"pad_token_id\" {given}", settings.pad_token)
+                bail!(
+                    Config,
+                    "{FILE}: {:?} is {found}, the configuration's \"pad_token_id\" {given}",
+                    settings.pad_token
+                )
             }
             (_, Some(found)) => found,
             (Some(given), None) => given as u32,
@@ -61,7 +65,10 @@ impl Tokens {
 
     /// The genes and their numbers, by number.
     pub fn genes(&self) -> impl Iterator<Item = (&str, u32)> {
-        self.all.iter().filter(|(token, id)| *id != self.pad && !is_special(token)).map(|(token, id)| (token.as_str(), *id))
+        self.all
+            .iter()
+            .filter(|(token, id)| *id != self.pad && !is_special(token))
+            .map(|(token, id)| (token.as_str(), *id))
     }
 
     /// As `vocab.json` holds it.
