@@ -218,6 +218,13 @@ impl Settings {
         let use_batch_labels =
             !perturbation && config.flag(name(&["use_batch_labels", "INPUT_BATCH_LABELS"]), false)?;
         let pad_token_id = given(config, "pad_token_id").map(|_| config.size("pad_token_id", None)).transpose()?;
+        let multi_omic = config.flag("use_mod", false)?;
+        ensure!(
+            !multi_omic,
+            Config,
+            "{}: \"use_mod\" is true, must be false: tokens of modalities are not supported",
+            config.name
+        );
         let settings = Self {
             perturbation,
             ntoken: ntoken(config, loader)?,
@@ -381,6 +388,8 @@ fn mvc(config: &Config, loader: &Loader, published: bool) -> Result<Option<MvcSt
     Ok(wanted.then_some(style))
 }
 
+/// "do_affine" is what the original's argument means; version 0.2.5 builds no norm for it, earlier ones build this.
+///
 /// The generator of earlier versions always had a BatchNorm, that of version 0.2.5 has none: the weights tell.
 fn input_norm(config: &Config, loader: &Loader, perturbation: bool, key: &str) -> Result<InputNorm> {
     let wanted = match given(config, key) {

@@ -81,6 +81,7 @@ impl ScGpt {
     fn rows(&self, inputs: &Tensors, choices: &Choices) -> Result<Vec<Row>> {
         let src = &inputs["src"];
         let (n, length) = src.dims2()?;
+        ensure!(n > 0, Shape, "inputs: \"src\" has no rows, must have at least one");
         let ids = row_numbers("src", src, self.settings.ntoken)?;
         let values = floats(&inputs["values"])?;
         let valid: Vec<bool> = match inputs.get("src_key_padding_mask") {

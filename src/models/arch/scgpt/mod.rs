@@ -9,7 +9,7 @@
 //! - [`value_encoder`], [`network`], [`heads`]: the layers;
 //! - [`forward`], [`embed`], [`perturb`], [`io`]: what is done with them.
 //!
-//! Weights are f32 unless asked for in another type (205 MB as published). A cell of n tokens takes about `24 n width` bytes while
+//! Weights are f32 unless asked for in another type (205 MB as published). A cell of n tokens takes about `40 n width` bytes while
 //! it is run, and 2 MB for the scores of attention.
 //!
 //! The perturbation model (the original's `TransformerGenerator`) is of this family: it adds a vector that says whether a gene is

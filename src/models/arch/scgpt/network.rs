@@ -32,7 +32,7 @@ pub struct Network {
 
 enum Decoder {
     Expression(ExprDecoder),
-    Affine(AffineDecoder),
+    Affine(Box<AffineDecoder>),
 }
 
 /// Rows of a table, and LayerNorm.
@@ -100,7 +100,7 @@ impl Network {
                 .then(|| Table::load(loader, "batch_encoder", labels, width))
                 .transpose()?,
             decoder: if settings.perturbation {
-                Decoder::Affine(AffineDecoder::load(loader, settings)?)
+                Decoder::Affine(Box::new(AffineDecoder::load(loader, settings)?))
             } else {
                 Decoder::Expression(ExprDecoder::load(loader, "decoder", settings)?)
             },

@@ -50,13 +50,16 @@ impl ScGpt {
             let predicted = ctx.step(number, n, || {
                 batches::run(ctx, &lengths, plan.budget, |i| self.predicted(&plan, cells, pool[i], number))
             })?;
+            // A cell that has no token is predicted to stay as it is: without expression.
+            let predicted: Vec<Vec<f32>> =
+                predicted.into_iter().map(|one| one.unwrap_or_else(|| plan.silence())).collect();
             let mut sum = vec![0.0f64; genes];
-            for one in predicted.iter().flatten() {
+            for one in &predicted {
                 sum.iter_mut().zip(one).for_each(|(sum, &x)| *sum += f64::from(x));
             }
             means.extend(sum.into_iter().map(|sum| (sum / pool.len() as f64) as f32));
             if plan.per_cell {
-                each.extend(predicted.into_iter().flatten().flatten());
+                each.extend(predicted.into_iter().flatten());
             }
         }
         let mut tensors = Tensors::new();
@@ -123,8 +126,7 @@ impl ScGpt {
         let sequence = Sequence { ids: &ids, values: &binned, flags: Some(&flags), domain: 0, counts: None };
         let output = self.network.encode(sequence)?.output;
         let decoded = self.network.decode(&output, &values, None)?;
-        let mut predicted: Vec<f32> =
-            plan.tokens.iter().map(|token| if token.is_some() { 0.0 } else { f32::NAN }).collect();
+        let mut predicted = plan.silence();
         for (i, &column) in columns.iter().enumerate() {
             let present = decoded.zero_probabilities.as_ref().map_or(1.0, |probabilities| probabilities[i]);
             predicted[column] = decoded.values[i] * present;
@@ -134,6 +136,11 @@ impl ScGpt {
 }
 
 impl Plan {
+    /// No expression of the genes that can be predicted, NaN of the others.
+    fn silence(&self) -> Vec<f32> {
+        self.tokens.iter().map(|token| if token.is_some() { 0.0 } else { f32::NAN }).collect()
+    }
+
     /// The columns that are a cell's tokens.
     fn columns(&self, cells: &Cells, cell: usize, perturbation: usize) -> Vec<usize> {
         let mut used: Vec<bool> = self.tokens.iter().map(|token| token.is_some() && !self.expressed).collect();

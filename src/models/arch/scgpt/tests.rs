@@ -136,6 +136,21 @@ fn later_layouts_are_the_same_model() {
 }
 
 #[test]
+fn the_checkpoint_of_pytorch_is_the_same_model() {
+    let Some(folder) = fixture("scgpt-flash") else { return };
+    let nothing = Temporary::new("checkpoint");
+    let file = |name: &str| (name.to_string(), folder.join(name));
+    let elsewhere = vec![file("args.json"), file("best_model.pt"), file("vocab.json")];
+    let model = load(&Folder { elsewhere, ..Folder::new(&nothing.0) }).unwrap_or_else(|e| panic!("{e}"));
+    assert!(model.weights().report.source.ends_with("best_model.pt"));
+    let inputs = tensors(folder.join("inputs.safetensors"));
+    let (got, want) = (run(&*model, &inputs, json!({})), run(&*load_from(&folder), &inputs, json!({})));
+    want.iter()
+        .filter(|(name, _)| *name != "valid_mask")
+        .for_each(|(name, x)| assert_eq!(bits(&got[name]), bits(x), "{name}"));
+}
+
+#[test]
 fn what_is_exported_is_the_same_model() {
     for name in ["scgpt-plain", "scgpt-flash", "scgpt-batch", "scgpt-tdc", "scgpt-perturb"] {
         let Some(folder) = fixture(name) else { return };
@@ -334,6 +349,7 @@ fn what_does_not_fit_is_refused() {
         assert!(error.kind == kind && error.message.contains(says), "{:?}: {error}", error.kind);
     };
     refused(json!({"gelu": true}), ErrorKind::Config, "has the key \"gelu\"");
+    refused(json!({"use_mod": true}), ErrorKind::Config, "\"use_mod\" is true");
     refused(json!({"nhead": 5}), ErrorKind::Config, "must be a positive multiple of the 5 heads");
     refused(json!({"cell_emb_style": "max"}), ErrorKind::Config, "must be \"cls\", \"avg-pool\" or \"w-pool\"");
     refused(
@@ -618,6 +634,8 @@ fn perturbations_are_the_forward_pass_of_all_genes() {
     assert!((2..9).any(|seed| one(1, drawn.clone())[5] != one(seed, drawn.clone())[5]));
     assert!(one(0, json!({"unknown_genes": "upstream"})).iter().all(|x| x.is_finite()));
     let expressed = one(0, json!({"genes": "expressed"}));
+    let silence = json!({"perturbations": [[]], "genes": "expressed", "pool_size": 1});
+    assert!(perturb(&*model, 1, 0, silence).is_ok());
     let silent: Vec<usize> =
         (0..n).filter(|&c| c != 3 && c != 5 && (0..3).all(|cell| x[cell * n + c] == 0.0)).collect();
     assert!(silent.iter().all(|&c| expressed[c] == 0.0) && expressed[5] != 0.0);
