@@ -4,7 +4,12 @@ use crate::models::cells::Cells;
 
 /// The genes of a cell with their scores, from the highest score on; equal scores in the order of the columns. `genes` has
 /// the gene of each column; counts of columns that are the same gene are added up, in the place of the first of them.
-pub fn ranked(cells: &Cells, cell: usize, genes: &[Option<usize>], score: impl Fn(usize, f64) -> f64) -> Vec<(usize, f64)> {
+pub fn ranked(
+    cells: &Cells,
+    cell: usize,
+    genes: &[Option<usize>],
+    score: impl Fn(usize, f64) -> f64,
+) -> Vec<(usize, f64)> {
     let mut found: Vec<(usize, usize, f64)> = Vec::new();
     cells.for_each(cell, |column, count| {
         if let Some(gene) = genes[column] {

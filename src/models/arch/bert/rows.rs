@@ -2,9 +2,9 @@
 
 use super::Shape;
 use crate::error::Result;
+use crate::models::Tensors;
 use crate::models::io::row_numbers;
 use crate::models::nn;
-use crate::models::Tensors;
 use crate::{bail, ensure};
 use candle_core::{D, Device, Tensor};
 
@@ -20,7 +20,9 @@ impl Rows {
     /// From `input_ids`; what counts is where `attention_mask` is not 0, else the first `length` positions, else all before
     /// the padding at the end.
     pub fn new(inputs: &Tensors, shape: &Shape) -> Result<Self> {
-        let Some(input_ids) = inputs.get("input_ids") else { bail!(InvalidArgument, "inputs: \"input_ids\" is missing") };
+        let Some(input_ids) = inputs.get("input_ids") else {
+            bail!(InvalidArgument, "inputs: \"input_ids\" is missing")
+        };
         let (n, length) = input_ids.dims2()?;
         ensure!(
             length <= shape.positions,

@@ -1,9 +1,9 @@
 //! What goes into GeneCompass' encoder: words, values and prior knowledge of genes, joined.
 
 use super::tokens::Species;
-use crate::models::arch::bert::{Placement, Shape};
 use crate::bail;
 use crate::error::Result;
+use crate::models::arch::bert::{Placement, Shape};
 use crate::models::io::row_numbers;
 use crate::models::nn::{self, Activation, LayerNorm, Linear};
 use crate::models::weights::Loader;
@@ -48,7 +48,11 @@ impl Input {
                 _ => (shape.vocabulary, width),
             };
             if tokens < shape.vocabulary {
-                bail!(Weights, "{table}: has {tokens} rows, must have at least {}, one for each token", shape.vocabulary);
+                bail!(
+                    Weights,
+                    "{table}: has {tokens} rows, must have at least {}, one for each token",
+                    shape.vocabulary
+                );
             }
             let map = Linear::load(loader, &at(&format!("{name}_embeddings.linear1")), size, width)?;
             priors.push(Prior { table: loader.get(&table, &[tokens, size])?, map });
@@ -56,7 +60,11 @@ impl Input {
         let parts = width * (1 + priors.len()) + usize::from(values);
         let alpha = loader.maybe("emb_warmup.alpha", &[])?.map(|alpha| nn::floats(&alpha)).transpose()?;
         Ok(Self {
-            homologues: if priors.is_empty() { Vec::new() } else { homologues(loader, &at("homologous_index"), &priors)? },
+            homologues: if priors.is_empty() {
+                Vec::new()
+            } else {
+                homologues(loader, &at("homologous_index"), &priors)?
+            },
             alpha: alpha.and_then(|alpha| alpha.first().copied()).unwrap_or(1.0),
             joint: Linear::load(loader, &at("concat_embeddings.cat_fc"), parts, width)?,
             norm: LayerNorm::load(loader, &at("concat_embeddings.cat_ln"), width, EPS_OF_JOINT)?,

@@ -36,7 +36,8 @@ use knowledge::{Input, PRIORS};
 use serde_json::{Value, json};
 use tokens::{Dictionaries, Species, Tokenizer};
 
-pub const FAMILY: Family = Family { name: "genecompass", aliases: &["genecompass-base", "gene-compass"], title: "GeneCompass", load };
+pub const FAMILY: Family =
+    Family { name: "genecompass", aliases: &["genecompass-base", "gene-compass"], title: "GeneCompass", load };
 
 pub struct GeneCompass {
     shape: Shape,
@@ -70,7 +71,8 @@ fn load(folder: &Folder) -> Result<Box<dyn Model>> {
     let shape = Shape::read(&config)?;
     let used = Used::read(&config)?;
     folder.load.family.finish()?;
-    let tokenizer = Dictionaries::read(folder)?.map(|d| Tokenizer::new(d, shape.vocabulary, shape.positions)).transpose()?;
+    let tokenizer =
+        Dictionaries::read(folder)?.map(|d| Tokenizer::new(d, shape.vocabulary, shape.positions)).transpose()?;
     let input = Input::load(&loader, &shape, used.values, used.priors)?;
     let species =
         used.cls.then(|| loader.get("bert.cls_embedding.weight", &[Species::ALL.len(), shape.width])).transpose()?;
@@ -98,7 +100,8 @@ impl Used {
         for (used, name) in priors.iter_mut().zip(PRIORS) {
             *used = config.flag(&format!("use_{name}"), false)?;
         }
-        let used = Self { values: config.flag("use_values", false)?, cls: config.flag("use_cls_token", false)?, priors };
+        let used =
+            Self { values: config.flag("use_values", false)?, cls: config.flag("use_cls_token", false)?, priors };
         if config.has("architectures") {
             let said = config.value("architectures");
             ensure!(
@@ -231,16 +234,23 @@ impl Model for GeneCompass {
         let (width, vocabulary) = (self.shape.width.to_string(), self.shape.vocabulary.to_string());
         let mut inputs = vec![
             field("input_ids", DType::I64, ["B", "L"], "tokens of genes, padded at the end"),
-            field("attention_mask", DType::I64, ["B", "L"], "1 for tokens, 0 for padding; else what is not padding").optional(),
+            field("attention_mask", DType::I64, ["B", "L"], "1 for tokens, 0 for padding; else what is not padding")
+                .optional(),
             field("species", DType::I64, ["B", "1"], "0 human (the default), 1 mouse").optional(),
         ];
         let values = field("values", DType::F32, ["B", "L"], "value of each gene");
         inputs.push(if self.values.is_some() { values } else { values.optional() });
         // The species' token makes one more.
         let whole = if self.species.is_some() { "L+1" } else { "L" };
-        let mut outputs = vec![field("valid_mask", DType::I64, ["B", "L"], "1 where positions count; elsewhere outputs are 0")];
+        let mut outputs =
+            vec![field("valid_mask", DType::I64, ["B", "L"], "1 where positions count; elsewhere outputs are 0")];
         for layer in 0..=self.encoder.len() {
-            outputs.push(field(&format!("hidden_{layer}"), DType::F32, ["B", whole, &width], "the tokens after so many layers"));
+            outputs.push(field(
+                &format!("hidden_{layer}"),
+                DType::F32,
+                ["B", whole, &width],
+                "the tokens after so many layers",
+            ));
         }
         outputs.push(field("gene_emb", DType::F32, ["B", "L", &width], "the last layer without the species' token"));
         outputs.push(field("logits", DType::F32, ["B", "L", &vocabulary], "of the token at each position"));
@@ -256,7 +266,11 @@ impl Model for GeneCompass {
         let embed = vec![
             choice("pooling", json!(pooling), "\"cls\", the species' token, or \"mean\" over the genes"),
             choice("species", Value::Null, "\"human\" or \"mouse\"; else what most of the genes found are of"),
-            choice("target_sum", Value::Null, "a total that counts are scaled to first; none, as the original's script"),
+            choice(
+                "target_sum",
+                Value::Null,
+                "a total that counts are scaled to first; none, as the original's script",
+            ),
         ];
         Io { inputs, outputs, embed, ..Default::default() }
     }
@@ -280,7 +294,9 @@ impl Model for GeneCompass {
         let values = inputs.get("values").map(nn::floats).transpose()?;
         let species = match inputs.get("species") {
             None => vec![Species::Human; rows.len()],
-            Some(species) => species.flatten_all()?.to_vec1::<i64>()?.into_iter().map(Species::of).collect::<Result<_>>()?,
+            Some(species) => {
+                species.flatten_all()?.to_vec1::<i64>()?.into_iter().map(Species::of).collect::<Result<_>>()?
+            }
         };
         let results = ctx.map_in_pool(ctx.threads(), rows.len(), |i| {
             let (ids, counts) = (rows.ids(i), &rows.counts[i]);

@@ -58,7 +58,9 @@ fn rows_do_not_see_each_other_and_bits_do_not_depend_on_threads() {
     let all = model.forward(&Ctx::new(1), &inputs, &Options::default()).unwrap();
     for threads in [2, 3] {
         let again = model.forward(&Ctx::new(threads), &inputs, &Options::default()).unwrap();
-        all.iter().filter(|(name, _)| *name != "valid_mask").for_each(|(name, x)| assert_eq!(bits(x), bits(&again[name])));
+        all.iter()
+            .filter(|(name, _)| *name != "valid_mask")
+            .for_each(|(name, x)| assert_eq!(bits(x), bits(&again[name])));
     }
     for row in 0..3 {
         let one: Tensors = inputs.iter().map(|(name, x)| (name.clone(), x.narrow(0, row, 1).unwrap())).collect();
@@ -73,7 +75,10 @@ fn rows_do_not_see_each_other_and_bits_do_not_depend_on_threads() {
     assert_eq!(error.kind, ErrorKind::InvalidArgument);
     let mut other = inputs.clone();
     other.insert("species".into(), Tensor::full(2i64, (3, 1), &Device::Cpu).unwrap());
-    assert_eq!(model.forward(&Ctx::new(1), &other, &Options::default()).err().unwrap().kind, ErrorKind::InvalidArgument);
+    assert_eq!(
+        model.forward(&Ctx::new(1), &other, &Options::default()).err().unwrap().kind,
+        ErrorKind::InvalidArgument
+    );
 }
 
 fn id(i: usize) -> String {
@@ -82,12 +87,14 @@ fn id(i: usize) -> String {
 
 /// The fixture with dictionaries beside it: tokens 2 to 89 are genes 0 to 87, mouse from 44 on; medians of the first 40 alone.
 fn with_dictionaries(scratch: &std::path::Path, fixture: &std::path::Path) -> Folder {
-    let mut tokens: Map<String, Value> = [("<pad>".to_string(), json!(0)), ("<mask>".to_string(), json!(1))].into_iter().collect();
+    let mut tokens: Map<String, Value> =
+        [("<pad>".to_string(), json!(0)), ("<mask>".to_string(), json!(1))].into_iter().collect();
     tokens.extend((0..88).map(|i| (id(i), json!(i + 2))));
     let medians: Map<String, Value> = (0..40).map(|i| (id(i), json!(1.0 + i as f64 / 4.0))).collect();
     let symbols: Map<String, Value> = (0..88).map(|i| (id(i), json!(format!("S{i}")))).collect();
     let mut folder = Folder::new(fixture);
-    let files = [("human_mouse_tokens", tokens), ("human_gene_median_after_filter", medians), ("gene_name_id_dict", symbols)];
+    let files =
+        [("human_mouse_tokens", tokens), ("human_gene_median_after_filter", medians), ("gene_name_id_dict", symbols)];
     for (name, items) in files {
         let path = scratch.join(format!("{name}.json"));
         std::fs::write(&path, Value::Object(items).to_string()).unwrap();
@@ -107,8 +114,10 @@ fn cells_are_embedded_as_their_tokens_and_values_are() {
     assert_eq!(model.gene_embeddings().unwrap().dims(), [88, 24]);
     for first in [0, 44] {
         // 42 human or mouse genes, the last two by their symbols, and one that is not known; more than fit into a cell.
-        let genes: Vec<String> =
-            (0..42).map(|i| if i < 40 { id(first + i) } else { format!("S{}", first + i) }).chain(["NONE".into()]).collect();
+        let genes: Vec<String> = (0..42)
+            .map(|i| if i < 40 { id(first + i) } else { format!("S{}", first + i) })
+            .chain(["NONE".into()])
+            .collect();
         let count = |cell: usize, gene: usize| match cell {
             1 => usize::from(gene == 42),
             2 => usize::from(gene == 7) * 5,
@@ -149,7 +158,10 @@ fn cells_are_embedded_as_their_tokens_and_values_are() {
             close("mean", &means.narrow(0, cell, 1).unwrap(), &want["cell_emb_mean"], 1e-5, 0.0);
         }
         assert_ne!(bits(&cls.values), bits(&embedded(1, json!({"target_sum": 1e4})).values));
-        assert_ne!(bits(&cls.values), bits(&embedded(1, json!({"species": if first == 0 { "mouse" } else { "human" }})).values));
+        assert_ne!(
+            bits(&cls.values),
+            bits(&embedded(1, json!({"species": if first == 0 { "mouse" } else { "human" }})).values)
+        );
         let wrong = model.embed(&Ctx::new(1), &cells, &options(json!({"species": "rat"}))).err().unwrap();
         assert_eq!(wrong.kind, ErrorKind::InvalidArgument);
     }

@@ -88,7 +88,10 @@ impl Dictionaries {
             medians.extend(folder.dictionary(names, "dictionary of gene medians")?);
         }
         if medians.is_empty() {
-            medians = folder.dictionary(&[MEDIANS, MEDIANS_OF_SPECIES[0], MEDIANS_OF_SPECIES[1]].concat(), "dictionary of gene medians")?;
+            medians = folder.dictionary(
+                &[MEDIANS, MEDIANS_OF_SPECIES[0], MEDIANS_OF_SPECIES[1]].concat(),
+                "dictionary of gene medians",
+            )?;
         }
         let pairs = if there(SYMBOLS) { folder.names(SYMBOLS, "dictionary of gene symbols")? } else { Vec::new() };
         let known: HashMap<&str, f64> = tokens.iter().map(|(name, token)| (name.as_str(), *token)).collect();
@@ -142,12 +145,14 @@ impl Tokenizer {
         }
         by_token.sort();
         let (tokens, genes): (Vec<u32>, Vec<String>) = by_token.into_iter().unzip();
-        let known: HashMap<&str, f64> = dictionaries.medians.iter().map(|(name, median)| (name.as_str(), *median)).collect();
+        let known: HashMap<&str, f64> =
+            dictionaries.medians.iter().map(|(name, median)| (name.as_str(), *median)).collect();
         if let Some((name, median)) = known.iter().find(|(_, median)| !(**median > 0.0 && median.is_finite())) {
             bail!(Config, "dictionary of gene medians: {name:?} is {median}, must be positive");
         }
         let medians = genes.iter().map(|name| known.get(name.as_str()).copied().unwrap_or(1.0)).collect();
-        let numbers: HashMap<&str, usize> = genes.iter().enumerate().map(|(gene, name)| (name.as_str(), gene)).collect();
+        let numbers: HashMap<&str, usize> =
+            genes.iter().enumerate().map(|(gene, name)| (name.as_str(), gene)).collect();
         let mut entries: Vec<(String, usize)> = genes.iter().cloned().zip(0..).collect();
         for (symbol, id) in &dictionaries.symbols {
             if let (None, Some(&gene)) = (numbers.get(symbol.as_str()), numbers.get(id.as_str())) {
@@ -158,7 +163,13 @@ impl Tokenizer {
     }
 
     /// A cell's tokens and their values; `target_sum` as the option says.
-    pub fn cell(&self, cells: &Cells, cell: usize, genes: &[Option<usize>], target_sum: Option<f64>) -> (Vec<u32>, Vec<f32>) {
+    pub fn cell(
+        &self,
+        cells: &Cells,
+        cell: usize,
+        genes: &[Option<usize>],
+        target_sum: Option<f64>,
+    ) -> (Vec<u32>, Vec<f32>) {
         let scale = target_sum.map_or(1.0, |target| {
             let mut total = 0.0;
             cells.for_each(cell, |_, count| total += count);

@@ -31,25 +31,37 @@ pub fn io(model: &Geneformer) -> Io {
     let inputs = vec![
         field("input_ids", DType::I64, ["B", "L"], "tokens, padded at the end"),
         field("attention_mask", DType::I64, ["B", "L"], "1 for tokens, 0 for padding").optional(),
-        field("length", DType::I64, ["B"], "number of tokens, instead of attention_mask; else what is not padding").optional(),
+        field("length", DType::I64, ["B"], "number of tokens, instead of attention_mask; else what is not padding")
+            .optional(),
     ];
-    let mut outputs = vec![field("valid_mask", DType::I64, ["B", "L"], "1 where positions count; elsewhere outputs are 0")];
+    let mut outputs =
+        vec![field("valid_mask", DType::I64, ["B", "L"], "1 where positions count; elsewhere outputs are 0")];
     for layer in 0..=model.encoder.len() {
-        outputs.push(field(&format!("hidden_{layer}"), DType::F32, ["B", "L", &width], "the tokens after so many layers"));
+        outputs.push(field(
+            &format!("hidden_{layer}"),
+            DType::F32,
+            ["B", "L", &width],
+            "the tokens after so many layers",
+        ));
     }
     let labels = settings.labels.len().to_string();
     match settings.kind {
         Kind::Bare => {}
-        Kind::MaskedTokens => outputs.push(field("logits", DType::F32, ["B", "L", &vocabulary], "of the token at each position")),
+        Kind::MaskedTokens => {
+            outputs.push(field("logits", DType::F32, ["B", "L", &vocabulary], "of the token at each position"))
+        }
         Kind::Cells => outputs.push(field("logits", DType::F32, ["B", &labels], "of the classes")),
         Kind::Genes => outputs.push(field("logits", DType::F32, ["B", "L", &labels], "of the classes")),
     }
     let heads = settings.shape.heads.to_string();
     outputs.push(
-        field("attn_last", DType::F32, ["B", &heads, "L", "L"], "probabilities of the last layer's attention").optional(),
+        field("attn_last", DType::F32, ["B", &heads, "L", "L"], "probabilities of the last layer's attention")
+            .optional(),
     );
     for (name, about) in [("last", "the last layer"), ("second_to_last", "the layer before the last")] {
-        let of = |kind: &str, what: &str| field(&format!("{kind}_{name}"), DType::F32, ["B", &width], &format!("{what} of {about}"));
+        let of = |kind: &str, what: &str| {
+            field(&format!("{kind}_{name}"), DType::F32, ["B", &width], &format!("{what} of {about}"))
+        };
         outputs.push(of("cell_emb", "mean over the genes"));
         if model.specials.is_some() {
             outputs.push(of("cls_emb", "first token"));
@@ -77,7 +89,10 @@ fn tasks(model: &Geneformer, width: &str, labels: &str) -> Vec<Task> {
             name: IN_CONTEXT,
             about: "the mean vector of each gene over the cells that have it; NaN where none has",
             cells: true,
-            outputs: vec![field("gene_embeddings", DType::F32, ["G", width], "in the order of the model's genes"), in_cells.clone()],
+            outputs: vec![
+                field("gene_embeddings", DType::F32, ["G", width], "in the order of the model's genes"),
+                in_cells.clone(),
+            ],
             options: layers(),
             ..Default::default()
         },
@@ -104,7 +119,11 @@ fn tasks(model: &Geneformer, width: &str, labels: &str) -> Vec<Task> {
 
 fn perturbation(model: &Geneformer, width: &str) -> Task {
     let mut options = vec![
-        choice("genes", Value::Null, "a list of genes, each a perturbation by itself, or \"all\": each gene of a cell in turn"),
+        choice(
+            "genes",
+            Value::Null,
+            "a list of genes, each a perturbation by itself, or \"all\": each gene of a cell in turn",
+        ),
         choice("mode", json!("delete"), "\"delete\", or \"overexpress\": moved to the front"),
         choice("combined", json!(false), "whether the listed genes are one perturbation"),
         choice("limit", Value::Null, "of \"all\": only so many of a cell's highest genes"),
@@ -112,10 +131,17 @@ fn perturbation(model: &Geneformer, width: &str) -> Task {
     ];
     options.extend(layers());
     let mut outputs = vec![
-        field("gene_cosine", DType::F32, ["B", "P"], "mean cosine of the remaining genes, before and after; NaN if not applicable"),
+        field(
+            "gene_cosine",
+            DType::F32,
+            ["B", "P"],
+            "mean cosine of the remaining genes, before and after; NaN if not applicable",
+        ),
         field("cell_cosine", DType::F32, ["B", "P"], "cosine of the means over the remaining genes, before and after"),
-        field("gene", DType::I64, ["B", "P"], "of \"all\": which of the model's genes was perturbed, else -1").optional(),
-        field("state_shift", DType::F32, ["B", "P", "S"], "of states: cosine to each after, less that before").optional(),
+        field("gene", DType::I64, ["B", "P"], "of \"all\": which of the model's genes was perturbed, else -1")
+            .optional(),
+        field("state_shift", DType::F32, ["B", "P", "S"], "of states: cosine to each after, less that before")
+            .optional(),
     ];
     if model.specials.is_some() {
         outputs.push(field("cls_cosine", DType::F32, ["B", "P"], "cosine of <cls> before and after"));

@@ -19,7 +19,11 @@ use serde_json::{Value, json};
 pub fn layer(model: &Geneformer, options: &Options) -> Result<usize> {
     let n = model.encoder.len();
     let (absolute, relative) = (options.size("layer")?, options.integer("emb_layer")?);
-    ensure!(absolute.is_none() || relative.is_none(), InvalidArgument, "layer: is given with emb_layer, must be one of them");
+    ensure!(
+        absolute.is_none() || relative.is_none(),
+        InvalidArgument,
+        "layer: is given with emb_layer, must be one of them"
+    );
     if let Some(layer) = absolute {
         ensure!(layer <= n, InvalidArgument, "layer: is {layer}, must be from 0 to {n}, the model's layers");
         return Ok(layer);
@@ -43,7 +47,11 @@ impl Pooling {
         if options.choice("pooling", &["mean", "cls"])? == "mean" {
             return Ok(Self::Mean);
         }
-        ensure!(model.specials.is_some(), InvalidArgument, "pooling: is \"cls\", must be \"mean\": this model has no <cls>");
+        ensure!(
+            model.specials.is_some(),
+            InvalidArgument,
+            "pooling: is \"cls\", must be \"mean\": this model has no <cls>"
+        );
         Ok(Self::Cls)
     }
 
@@ -66,7 +74,11 @@ pub fn embed(model: &Geneformer, ctx: &Ctx, cells: &Cells, options: &Options) ->
     let vectors: Vec<Option<Vec<f32>>> = vectors.into_iter().map(Option::flatten).collect();
     let mut report = ranked.report();
     report.insert("layer".into(), json!(layer));
-    Ok(Embedding { values: stacked(&vectors, model.settings.shape.width)?, name: "geneformer", report: Value::Object(report) })
+    Ok(Embedding {
+        values: stacked(&vectors, model.settings.shape.width)?,
+        name: "geneformer",
+        report: Value::Object(report),
+    })
 }
 
 /// Sums over cells for each gene, and how many cells they are of.
@@ -146,7 +158,8 @@ fn logits(model: &Geneformer, tokens: &[u32]) -> Result<Tensor> {
 /// The class of each cell.
 pub fn classify_cells(model: &Geneformer, ctx: &Ctx, cells: &Cells, options: &Options) -> Result<Output> {
     let ranked = Ranked::new(model, ctx, cells, options)?;
-    let rows = batches::run(ctx, &ranked.lengths, ranked.budget, |cell| nn::floats(&logits(model, &ranked.tokens(cell))?))?;
+    let rows =
+        batches::run(ctx, &ranked.lengths, ranked.budget, |cell| nn::floats(&logits(model, &ranked.tokens(cell))?))?;
     classes(model, &ranked, rows)
 }
 

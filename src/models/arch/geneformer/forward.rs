@@ -3,11 +3,11 @@
 use super::Geneformer;
 use super::heads::Head;
 use crate::error::Result;
-use crate::models::{Model, Tensors};
 use crate::models::arch::bert::rows::{Rows, mean, padded, row_of, stacked};
 use crate::models::io::Io;
 use crate::models::nn;
 use crate::models::options::Options;
+use crate::models::{Model, Tensors};
 use crate::parallel::Ctx;
 use candle_core::{DType, Device, Tensor};
 
@@ -41,7 +41,8 @@ pub fn forward(model: &Geneformer, ctx: &Ctx, inputs: &Tensors, options: &Option
     };
     options.finish()?;
     let rows = Rows::new(&inputs, &model.settings.shape)?;
-    let results = ctx.map_in_pool(ctx.threads(), rows.len(), |row| one(model, rows.ids(row), &rows.counts[row], &wanted))?;
+    let results =
+        ctx.map_in_pool(ctx.threads(), rows.len(), |row| one(model, rows.ids(row), &rows.counts[row], &wanted))?;
     outputs(model, &rows, results, &wanted)
 }
 
@@ -88,7 +89,8 @@ fn outputs(model: &Geneformer, rows: &Rows, mut results: Vec<Results>, wanted: &
         let logits = match &model.head {
             Head::Bare => None,
             Head::Cells(_, classifier) => {
-                let flat = of_rows.iter().map(|row| row.as_ref().map(nn::floats).transpose()).collect::<Result<Vec<_>>>()?;
+                let flat =
+                    of_rows.iter().map(|row| row.as_ref().map(nn::floats).transpose()).collect::<Result<Vec<_>>>()?;
                 Some(stacked(&flat, classifier.outputs())?)
             }
             Head::MaskedTokens(_) => Some(padded(&of_rows, counts, length, model.settings.shape.vocabulary)?),

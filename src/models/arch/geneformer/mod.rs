@@ -153,10 +153,15 @@ impl Model for Geneformer {
 
     fn run(&self, ctx: &Ctx, task: &str, cells: Option<&Cells>, inputs: &Tensors, options: &Options) -> Result<Output> {
         let io = self.io();
-        let Some(known) = io.tasks.iter().find(|known| known.name == task) else { return Err(io::unknown_task(self, task)) };
+        let Some(known) = io.tasks.iter().find(|known| known.name == task) else {
+            return Err(io::unknown_task(self, task));
+        };
         let inputs = Io::checked(&known.inputs, inputs)?;
         let Some(cells) = cells else {
-            return Err(Error::new(ErrorKind::InvalidArgument, format!("cells: are missing, task {task:?} needs them")));
+            return Err(Error::new(
+                ErrorKind::InvalidArgument,
+                format!("cells: are missing, task {task:?} needs them"),
+            ));
         };
         match known.name {
             describe::IN_CONTEXT => embed::genes_in_context(self, ctx, cells, options),

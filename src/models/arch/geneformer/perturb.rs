@@ -41,8 +41,13 @@ pub enum Mode {
 /// Which genes, before it is known what tokens they are.
 enum Asked {
     /// Each gene of a cell in turn, its `limit` highest if there is a limit.
-    All { limit: Option<usize> },
-    Named { genes: Vec<String>, combined: bool },
+    All {
+        limit: Option<usize>,
+    },
+    Named {
+        genes: Vec<String>,
+        combined: bool,
+    },
 }
 
 impl Asked {
@@ -57,7 +62,11 @@ impl Asked {
             ensure!(limit != Some(0), InvalidArgument, "limit: is 0, must be positive");
             return Ok(Self::All { limit });
         }
-        ensure!(limit.is_none(), InvalidArgument, "limit: is for genes = \"all\", must be left out where genes are named");
+        ensure!(
+            limit.is_none(),
+            InvalidArgument,
+            "limit: is for genes = \"all\", must be left out where genes are named"
+        );
         let genes = options.texts("genes")?.unwrap_or_default();
         ensure!(!genes.is_empty(), InvalidArgument, "genes: is empty, must have a gene");
         Ok(Self::Named { genes, combined })
@@ -82,7 +91,11 @@ impl Plan {
         for (gene, row) in genes.iter().zip(&found.rows) {
             let Some(row) = row else { bail!(Vocabulary, "genes: {gene:?} is not in the model's vocabulary") };
             let token = ranked.tokenizer.tokens[*row];
-            ensure!(!tokens.contains(&token), InvalidArgument, "genes: {gene:?} is there twice, by this or another name");
+            ensure!(
+                !tokens.contains(&token),
+                InvalidArgument,
+                "genes: {gene:?} is there twice, by this or another name"
+            );
             tokens.push(token);
         }
         Ok(Self::Same(if combined { vec![tokens] } else { tokens.into_iter().map(|token| vec![token]).collect() }))
@@ -163,7 +176,8 @@ struct Original {
 pub fn perturb(model: &Geneformer, ctx: &Ctx, cells: &Cells, inputs: &Tensors, options: &Options) -> Result<Output> {
     let layer = layer(model, options)?;
     let pooling = Pooling::read(model, options)?;
-    let mode = if options.choice("mode", &["delete", "overexpress"])? == "delete" { Mode::Delete } else { Mode::Overexpress };
+    let mode =
+        if options.choice("mode", &["delete", "overexpress"])? == "delete" { Mode::Delete } else { Mode::Overexpress };
     let asked = Asked::read(options)?;
     let states: Vec<Vec<f32>> = match inputs.get("states") {
         Some(states) => (0..states.dim(0)?).map(|i| row_of(states, i)).collect::<Result<_>>()?,
@@ -269,7 +283,8 @@ impl Job<'_> {
         let at = |cell: usize, i: usize| turns[cell].get(i).and_then(Option::as_ref);
         let table = |value: fn(&Turn) -> f64| -> Result<Tensor> {
             let places = (0..cells).flat_map(|cell| (0..n).map(move |i| (cell, i)));
-            let values: Vec<f32> = places.map(|(cell, i)| at(cell, i).map_or(f32::NAN, |turn| value(turn) as f32)).collect();
+            let values: Vec<f32> =
+                places.map(|(cell, i)| at(cell, i).map_or(f32::NAN, |turn| value(turn) as f32)).collect();
             Ok(Tensor::from_vec(values, (cells, n), &Device::Cpu)?)
         };
         let mut tensors = Tensors::new();
@@ -342,10 +357,7 @@ mod tests {
     #[test]
     fn what_is_pushed_off_the_end_is_left_out_before() {
         let found = edit(&[10, 11, 12], None, &[20], Mode::Overexpress, 3).unwrap();
-        assert_eq!(
-            found,
-            Edit { before: Some(vec![10, 11]), after: vec![20, 10, 11], places: vec![(0, 1), (1, 2)] }
-        );
+        assert_eq!(found, Edit { before: Some(vec![10, 11]), after: vec![20, 10, 11], places: vec![(0, 1), (1, 2)] });
         let found = edit(&[2, 10, 11, 12, 3], SPECIALS, &[20, 12], Mode::Overexpress, 5).unwrap();
         assert_eq!(
             found,

@@ -70,7 +70,9 @@ fn what_counts_may_be_said_in_three_ways_and_a_row_does_not_see_the_others() {
         let mut fewer = inputs.clone();
         left_out.iter().for_each(|name| drop(fewer.remove(*name)));
         let got = model.forward(&Ctx::new(1), &fewer, &Options::default()).unwrap();
-        all.iter().filter(|(_, x)| x.dtype() == DType::F32).for_each(|(name, x)| assert_eq!(bits(x), bits(&got[name]), "{name}"));
+        all.iter()
+            .filter(|(_, x)| x.dtype() == DType::F32)
+            .for_each(|(name, x)| assert_eq!(bits(x), bits(&got[name]), "{name}"));
     }
     for row in 0..3 {
         let one: Tensors = inputs.iter().map(|(name, x)| (name.clone(), x.narrow(0, row, 1).unwrap())).collect();
@@ -82,12 +84,33 @@ fn what_counts_may_be_said_in_three_ways_and_a_row_does_not_see_the_others() {
 }
 
 #[test]
+fn weights_may_be_of_half_the_size() {
+    let Some(path) = fixture("geneformer-v1") else { return };
+    let inputs = tensors(path.join("inputs.safetensors"));
+    let run = |dtype: Option<DType>| {
+        let mut folder = Folder::new(&path);
+        folder.load.dtype = dtype;
+        let model = load(&folder).unwrap();
+        let held = model.weights().tensors.values().all(|x| x.dtype() == dtype.unwrap_or(DType::F32));
+        assert!(held, "{dtype:?}");
+        model.forward(&Ctx::new(2), &inputs, &Options::default()).unwrap()["cell_emb_last"].clone()
+    };
+    let whole = run(None);
+    for (dtype, tolerance) in [(DType::F16, 0.01), (DType::BF16, 0.1)] {
+        let half = run(Some(dtype));
+        close("cell_emb_last", &half, &whole, tolerance, 0.0);
+        assert_ne!(bits(&half), bits(&whole));
+    }
+}
+
+#[test]
 fn positions_without_a_count_in_between_are_not_attended() {
     let Some(path) = fixture("geneformer-v1") else { return };
     let model = load(&Folder::new(&path)).unwrap();
     let run = |ids: &[i64], mask: &[i64]| {
         let row = |x: &[i64]| Tensor::from_slice(x, (1, x.len()), &Device::Cpu).unwrap();
-        let inputs = [("input_ids".to_string(), row(ids)), ("attention_mask".to_string(), row(mask))].into_iter().collect();
+        let inputs =
+            [("input_ids".to_string(), row(ids)), ("attention_mask".to_string(), row(mask))].into_iter().collect();
         model.forward(&Ctx::new(1), &inputs, &Options::default()).unwrap()
     };
     let (one, other) = (run(&[5, 6, 7, 8, 0], &[1, 0, 1, 1, 0]), run(&[5, 9, 7, 8, 0], &[1, 0, 1, 1, 0]));
@@ -213,7 +236,8 @@ fn dictionaries(scratch: &Scratch, vocabulary: usize, specials: bool) {
     names.iter().enumerate().for_each(|(token, name)| drop(tokens.insert(name.to_string(), json!(token))));
     let first = names.len();
     (0..vocabulary - first).for_each(|i| drop(tokens.insert(ensembl(i), json!(i + first))));
-    let medians: Map<String, Value> = (0..vocabulary - first).map(|i| (ensembl(i), json!(1.0 + i as f64 / 8.0))).collect();
+    let medians: Map<String, Value> =
+        (0..vocabulary - first).map(|i| (ensembl(i), json!(1.0 + i as f64 / 8.0))).collect();
     let symbols: Map<String, Value> = (0..vocabulary - first).map(|i| (format!("S{i}"), json!(ensembl(i)))).collect();
     scratch.write("token_dictionary.json", Value::Object(tokens).to_string());
     scratch.write("gene_median_dictionary.json", Value::Object(medians).to_string());
@@ -261,12 +285,15 @@ fn cells_are_embedded_as_their_tokens_are() {
         let genes = 70;
         let all = counts(8, genes);
         with_cells(&all, gene_names(genes), Tensors::new(), |cells| {
-            let embedded = |threads: usize, given: Value| {
-                model.embed(&Ctx::new(threads), cells, &options(given)).unwrap().values
-            };
+            let embedded =
+                |threads: usize, given: Value| model.embed(&Ctx::new(threads), cells, &options(given)).unwrap().values;
             let values = embedded(2, json!({}));
             for (threads, budget) in [(1, 65_536), (2, 48), (3, 100), (3, 65_536)] {
-                assert_eq!(bits(&values), bits(&embedded(threads, json!({"max_batch_tokens": budget}))), "{threads} {budget}");
+                assert_eq!(
+                    bits(&values),
+                    bits(&embedded(threads, json!({"max_batch_tokens": budget}))),
+                    "{threads} {budget}"
+                );
             }
             let nan = |cell: usize, x: &Tensor| floats(&x.get(cell).unwrap()).iter().all(|x| x.is_nan());
             assert!((0..8).all(|cell| nan(cell, &values) == (cell == 1 || cell == 4)));
@@ -286,7 +313,8 @@ fn cells_are_embedded_as_their_tokens_are() {
                     ids.insert(0, 2);
                     ids.push(3);
                 }
-                let inputs = [("input_ids".to_string(), Tensor::from_slice(&ids, (1, ids.len()), &Device::Cpu).unwrap())];
+                let inputs =
+                    [("input_ids".to_string(), Tensor::from_slice(&ids, (1, ids.len()), &Device::Cpu).unwrap())];
                 let got = model.forward(&Ctx::new(1), &inputs.into_iter().collect(), &Options::default()).unwrap();
                 let same = |name: &str, x: &Tensor| assert_eq!(bits(&got[name]), bits(&x.narrow(0, cell, 1).unwrap()));
                 same("cell_emb_second_to_last", &values);
@@ -315,7 +343,9 @@ fn genes_are_found_by_symbol_version_and_retired_identifier() {
     with_dictionaries(&scratch, &path, 200, false);
     let model = load(&Folder::new(&scratch.0)).unwrap();
     let embedded = |counts: &[f32], genes: &[String], arrays: Tensors| {
-        with_cells(counts, genes.to_vec(), arrays, |cells| bits(&model.embed(&Ctx::new(1), cells, &Options::default()).unwrap().values))
+        with_cells(counts, genes.to_vec(), arrays, |cells| {
+            bits(&model.embed(&Ctx::new(1), cells, &Options::default()).unwrap().values)
+        })
     };
     let names = |names: [String; 4]| names.to_vec();
     let plain = names([ensembl(3), ensembl(5), ensembl(8), "X".into()]);
@@ -339,7 +369,8 @@ fn genes_are_found_by_symbol_version_and_retired_identifier() {
     assert_ne!(tie(0, 8, [2.0, 4.0]), tie(8, 0, [4.0, 2.0]));
     assert_eq!(tie(0, 8, [2.0, 4.0]), tie(8, 0, [2.0, 2.0]));
     // The total scales all genes alike.
-    let totals = [("n_counts".to_string(), Tensor::from_slice(&[100f64], 1, &Device::Cpu).unwrap())].into_iter().collect();
+    let totals =
+        [("n_counts".to_string(), Tensor::from_slice(&[100f64], 1, &Device::Cpu).unwrap())].into_iter().collect();
     assert_eq!(want, embedded(&[4.0, 7.0, 2.0, 1.0], &plain, totals));
     let wrong: Tensors =
         [("n_counts".to_string(), Tensor::from_slice(&[0f64], 1, &Device::Cpu).unwrap())].into_iter().collect();
@@ -348,8 +379,9 @@ fn genes_are_found_by_symbol_version_and_retired_identifier() {
     });
     assert_eq!(error.kind, ErrorKind::Counts);
     for counts in [[0.5, 1.0, 1.0, 1.0], [-1.0, 1.0, 1.0, 1.0]] {
-        let error =
-            with_cells(&counts, plain.clone(), Tensors::new(), |cells| model.embed(&Ctx::new(1), cells, &Options::default()).err());
+        let error = with_cells(&counts, plain.clone(), Tensors::new(), |cells| {
+            model.embed(&Ctx::new(1), cells, &Options::default()).err()
+        });
         assert_eq!(error.unwrap().kind, ErrorKind::Counts);
     }
 }
@@ -372,7 +404,8 @@ fn exported_is_loaded_again() {
     assert_eq!(again.genes(), model.genes());
     with_cells(&counts(6, 60), gene_names(60), Tensors::new(), |cells| {
         let run = |model: &dyn Model| {
-            let run = |task: &str| model.run(&Ctx::new(2), task, Some(cells), &Tensors::new(), &Options::default()).unwrap();
+            let run =
+                |task: &str| model.run(&Ctx::new(2), task, Some(cells), &Tensors::new(), &Options::default()).unwrap();
             (bits(&run("classify").tensors["logits"]), run("classify").report["predicted"].clone())
         };
         assert_eq!(run(&*model), run(&*again));
@@ -401,7 +434,8 @@ fn cells_are_classified_by_their_first_token() {
             let ratio = (logits[4 * cell + best] - logits[4 * cell]).exp();
             assert!((row[best] / row[0] - ratio).abs() < 1e-4 * ratio);
         }
-        let unknown = model.run(&Ctx::new(1), "predict", Some(cells), &Tensors::new(), &Options::default()).err().unwrap();
+        let unknown =
+            model.run(&Ctx::new(1), "predict", Some(cells), &Tensors::new(), &Options::default()).err().unwrap();
         assert!(unknown.message.contains("classify"), "{}", unknown.message);
     });
 }
@@ -449,10 +483,18 @@ fn genes_are_classified_by_their_mean_logits() {
         assert!(got[6..].iter().all(|x| x.is_nan()));
         let predicted = found.report["predicted"][0].as_str().unwrap();
         assert!(["a", "b", "c"].contains(&predicted));
-        let context = model.run(&Ctx::new(3), "gene_embeddings_in_context", Some(cells), &Tensors::new(), &options(json!({"emb_layer": 0})));
+        let context = model.run(
+            &Ctx::new(3),
+            "gene_embeddings_in_context",
+            Some(cells),
+            &Tensors::new(),
+            &options(json!({"emb_layer": 0})),
+        );
         let context = floats(&context.unwrap().tensors["gene_embeddings"]);
-        let state = |row: usize, position: usize| floats(&by_token["hidden_3"].get(row).unwrap().get(position).unwrap());
-        let want: Vec<f32> = state(0, 0).iter().zip(state(1, 1)).map(|(a, b)| (a + b) / 2.0).chain(state(1, 0)).collect();
+        let state =
+            |row: usize, position: usize| floats(&by_token["hidden_3"].get(row).unwrap().get(position).unwrap());
+        let want: Vec<f32> =
+            state(0, 0).iter().zip(state(1, 1)).map(|(a, b)| (a + b) / 2.0).chain(state(1, 0)).collect();
         assert!(context[..64].iter().zip(&want).all(|(got, want)| (got - want).abs() < 1e-5));
     });
 }
@@ -466,7 +508,9 @@ fn sums_over_cells_have_the_same_bits_in_any_groups() {
     with_cells(&counts(9, 60), gene_names(60), Tensors::new(), |cells| {
         let run = |threads: usize, budget: usize| {
             let given = options(json!({"max_batch_tokens": budget}));
-            let found = model.run(&Ctx::new(threads), "gene_embeddings_in_context", Some(cells), &Tensors::new(), &given).unwrap();
+            let found = model
+                .run(&Ctx::new(threads), "gene_embeddings_in_context", Some(cells), &Tensors::new(), &given)
+                .unwrap();
             bits(&found.tensors["gene_embeddings"])
         };
         let want = run(1, 65_536);
@@ -485,7 +529,8 @@ fn bare_encoders_and_heads_that_do_not_fit() {
             .drain()
             .filter_map(|(name, x)| {
                 let bare = name.strip_prefix("bert.")?;
-                let old = bare.replace("LayerNorm.weight", "LayerNorm.gamma").replace("LayerNorm.bias", "LayerNorm.beta");
+                let old =
+                    bare.replace("LayerNorm.weight", "LayerNorm.gamma").replace("LayerNorm.bias", "LayerNorm.beta");
                 Some((old, x))
             })
             .collect();
@@ -509,7 +554,9 @@ fn bare_encoders_and_heads_that_do_not_fit() {
     assert_eq!(fails(json!({"num_hidden_layers": 2})).kind, ErrorKind::Weights);
     changed(&scratch, json!({}), |_| ());
     let model = load(&Folder::new(&scratch.0)).unwrap();
-    let error = with_cells(&[1.0], vec!["A".into()], Tensors::new(), |cells| model.embed(&Ctx::new(1), cells, &Options::default()));
+    let error = with_cells(&[1.0], vec!["A".into()], Tensors::new(), |cells| {
+        model.embed(&Ctx::new(1), cells, &Options::default())
+    });
     assert_eq!(error.err().unwrap().kind, ErrorKind::NotFound);
 }
 
@@ -527,7 +574,8 @@ fn perturbed_cells_are_compared_gene_by_gene() {
     let genes: Vec<String> = (0..4).map(ensembl).collect();
     // Cells: tokens 4 5 6 (medians 1, 1.125, 1.25), then gene 3 alone, then none.
     with_cells(&[9.0, 6.0, 3.0, 0.0, 0.0, 0.0, 0.0, 5.0, 0.0, 0.0, 0.0, 0.0], genes, Tensors::new(), |cells| {
-        let states = Tensor::from_vec((0..64).map(|i| (i % 7) as f32 - 3.0).collect::<Vec<_>>(), (2, 32), &Device::Cpu).unwrap();
+        let states =
+            Tensor::from_vec((0..64).map(|i| (i % 7) as f32 - 3.0).collect::<Vec<_>>(), (2, 32), &Device::Cpu).unwrap();
         let run = |threads: usize, given: Value| {
             let inputs = [("states".to_string(), states.clone())].into_iter().collect();
             model.run(&Ctx::new(threads), "perturb", Some(cells), &inputs, &options(given)).unwrap()
@@ -554,10 +602,7 @@ fn perturbed_cells_are_compared_gene_by_gene() {
         near(floats(&deleted.tensors["cls_cosine"])[0], cosine(&before[0], &after[0]));
         let goal = &floats(&states)[32..];
         let cell = |rows: &[Vec<f32>]| mean(&rows[1..rows.len() - 1].iter().collect::<Vec<_>>());
-        near(
-            floats(&deleted.tensors["state_shift"])[1],
-            cosine(&cell(&after), goal) - cosine(&cell(&before), goal),
-        );
+        near(floats(&deleted.tensors["state_shift"])[1], cosine(&cell(&after), goal) - cosine(&cell(&before), goal));
         // A gene that is not there, a cell of which nothing remains, a cell without genes.
         assert!(got[1..].iter().all(|x| x.is_nan()) && got.len() == 6, "{got:?}");
         assert_eq!(deleted.report["perturbations"], json!([["S1"], ["S3"]]));
@@ -577,10 +622,15 @@ fn perturbed_cells_are_compared_gene_by_gene() {
         assert_eq!(bits(&each.tensors["gene_cosine"])[1], bits(&deleted.tensors["gene_cosine"])[0]);
         for threads in [2, 3] {
             let again = run(threads, json!({"genes": "all", "max_batch_tokens": 10}));
-            assert!(each.tensors.iter().all(|(name, x)| x.dtype() != DType::F32 || bits(x) == bits(&again.tensors[name])));
+            assert!(
+                each.tensors.iter().all(|(name, x)| x.dtype() != DType::F32 || bits(x) == bits(&again.tensors[name]))
+            );
         }
-        for wrong in [json!({}), json!({"genes": []}), json!({"genes": ["S3", "nobody"]}), json!({"genes": ["S3", ensembl(3)]})] {
-            let error = model.run(&Ctx::new(1), "perturb", Some(cells), &Tensors::new(), &options(wrong)).err().unwrap();
+        for wrong in
+            [json!({}), json!({"genes": []}), json!({"genes": ["S3", "nobody"]}), json!({"genes": ["S3", ensembl(3)]})]
+        {
+            let error =
+                model.run(&Ctx::new(1), "perturb", Some(cells), &Tensors::new(), &options(wrong)).err().unwrap();
             assert!(error.message.starts_with("genes: "), "{}", error.message);
         }
     });

@@ -70,7 +70,10 @@ impl Dictionaries {
         let mut files = vec![(TOKENS[0], numbers(&self.tokens)), (MEDIANS[0], numbers(&self.medians))];
         files.extend(self.retired.as_deref().map(|items| (RETIRED[0], texts(items))));
         files.extend(self.symbols.as_deref().map(|items| (SYMBOLS[0], texts(items))));
-        Ok(files.into_iter().map(|(name, items)| (name.into(), Value::Object(items).to_string().into_bytes())).collect())
+        Ok(files
+            .into_iter()
+            .map(|(name, items)| (name.into(), Value::Object(items).to_string().into_bytes()))
+            .collect())
     }
 }
 
@@ -131,8 +134,10 @@ impl Tokenizer {
             "special_token: is true, but the token dictionary has no \"<cls>\" and \"<eos>\""
         );
         by_token.retain(|(_, name)| !name.starts_with('<'));
-        let known: HashMap<&str, f64> = dictionaries.medians.iter().map(|(name, median)| (name.as_str(), *median)).collect();
-        let medians: Vec<f64> = by_token.iter().map(|(_, name)| known.get(name.as_str()).copied().unwrap_or(f64::NAN)).collect();
+        let known: HashMap<&str, f64> =
+            dictionaries.medians.iter().map(|(name, median)| (name.as_str(), *median)).collect();
+        let medians: Vec<f64> =
+            by_token.iter().map(|(_, name)| known.get(name.as_str()).copied().unwrap_or(f64::NAN)).collect();
         let (tokens, genes): (Vec<u32>, Vec<String>) = by_token.into_iter().unzip();
         Ok(Self {
             vocabulary: vocabulary(&genes, &medians, &dictionaries, settings.collapse),
@@ -170,8 +175,12 @@ impl Tokenizer {
 /// By identifier, by retired identifier and by symbol. What the mapping says of an identifier goes before the dictionary, as
 /// in the original, which maps first; symbols are what neither of them knows.
 fn vocabulary(genes: &[String], medians: &[f64], dictionaries: &Dictionaries, collapse: bool) -> Vocabulary {
-    let own: HashMap<&str, usize> =
-        genes.iter().enumerate().filter(|&(gene, _)| medians[gene] > 0.0).map(|(gene, name)| (name.as_str(), gene)).collect();
+    let own: HashMap<&str, usize> = genes
+        .iter()
+        .enumerate()
+        .filter(|&(gene, _)| medians[gene] > 0.0)
+        .map(|(gene, name)| (name.as_str(), gene))
+        .collect();
     let retired = dictionaries.retired.as_deref().filter(|_| collapse).unwrap_or_default();
     let mapped: HashMap<&str, usize> =
         retired.iter().filter_map(|(name, other)| own.get(other.as_str()).map(|&gene| (name.as_str(), gene))).collect();
