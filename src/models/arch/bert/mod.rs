@@ -73,15 +73,22 @@ impl Shape {
                 bail!(Config, "{}: {key:?} is true, must be false: this is an encoder", config.name);
             }
         }
-        let Self { width, heads, layers, types, .. } = shape;
+        let Self { width, heads, .. } = shape;
         ensure!(
             heads > 0 && width > 0 && width.is_multiple_of(heads),
             Config,
             "{}: \"hidden_size\" is {width}, must be a positive multiple of \"num_attention_heads\", which is {heads}",
             config.name
         );
-        ensure!(layers > 0, Config, "{}: \"num_hidden_layers\" is 0, must be positive", config.name);
-        ensure!(types > 0, Config, "{}: \"type_vocab_size\" is 0, must be positive", config.name);
+        let positive = [
+            ("num_hidden_layers", shape.layers),
+            ("type_vocab_size", shape.types),
+            ("vocab_size", shape.vocabulary),
+            ("max_position_embeddings", shape.positions),
+        ];
+        for (key, size) in positive {
+            ensure!(size > 0, Config, "{}: {key:?} is 0, must be positive", config.name);
+        }
         Ok(shape)
     }
 }

@@ -36,8 +36,7 @@ use knowledge::{Input, PRIORS};
 use serde_json::{Value, json};
 use tokens::{Dictionaries, Species, Tokenizer};
 
-pub const FAMILY: Family =
-    Family { name: "genecompass", aliases: &["genecompass-base", "gene-compass"], title: "GeneCompass", load };
+pub const FAMILY: Family = Family { name: "genecompass", aliases: &[], title: "GeneCompass", load };
 
 pub struct GeneCompass {
     shape: Shape,
