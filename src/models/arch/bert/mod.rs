@@ -142,7 +142,7 @@ impl Encoder {
         Ok(Self { layers: layers.collect::<Result<_>>()? })
     }
 
-    pub fn len(&self) -> usize {
+    pub fn n_layers(&self) -> usize {
         self.layers.len()
     }
 

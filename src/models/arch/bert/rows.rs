@@ -60,7 +60,7 @@ impl Rows {
         Ok(Self { length, ids, counts })
     }
 
-    pub fn len(&self) -> usize {
+    pub fn n_rows(&self) -> usize {
         self.counts.len()
     }
 

@@ -175,14 +175,14 @@ impl GeneCompass {
     }
 
     fn outputs(&self, rows: &Rows, mut results: Vec<Results>) -> Result<Tensors> {
-        let (n, length, width, counts) = (rows.len(), rows.length, self.shape.width, &rows.counts);
+        let (n, length, width, counts) = (rows.n_rows(), rows.length, self.shape.width, &rows.counts);
         let valid: Vec<i64> =
             counts.iter().flat_map(|counts| (0..length).map(|i| i64::from(counts.get(i) == Some(&true)))).collect();
         let mut outputs = Tensors::new();
         outputs.insert("valid_mask".into(), Tensor::from_vec(valid, (n, length), &Device::Cpu)?);
         let with_species: Vec<Vec<bool>> = counts.iter().map(|counts| self.counts(counts)).collect();
         let whole = length + usize::from(self.species.is_some());
-        for layer in 0..=self.encoder.len() {
+        for layer in 0..=self.encoder.n_layers() {
             let states: Vec<Option<Tensor>> = results.iter().map(|row| row.states.get(layer).cloned()).collect();
             outputs.insert(format!("hidden_{layer}"), padded(&states, &with_species, whole, width)?);
         }
@@ -243,7 +243,7 @@ impl Model for GeneCompass {
         let whole = if self.species.is_some() { "L+1" } else { "L" };
         let mut outputs =
             vec![field("valid_mask", DType::I64, ["B", "L"], "1 where positions count; elsewhere outputs are 0")];
-        for layer in 0..=self.encoder.len() {
+        for layer in 0..=self.encoder.n_layers() {
             outputs.push(field(
                 &format!("hidden_{layer}"),
                 DType::F32,
@@ -292,12 +292,12 @@ impl Model for GeneCompass {
         let rows = Rows::new(&inputs, &self.shape)?;
         let values = inputs.get("values").map(nn::floats).transpose()?;
         let species = match inputs.get("species") {
-            None => vec![Species::Human; rows.len()],
+            None => vec![Species::Human; rows.n_rows()],
             Some(species) => {
                 species.flatten_all()?.to_vec1::<i64>()?.into_iter().map(Species::of).collect::<Result<_>>()?
             }
         };
-        let results = ctx.map_in_pool(ctx.threads(), rows.len(), |i| {
+        let results = ctx.map_in_pool(ctx.threads(), rows.n_rows(), |i| {
             let (ids, counts) = (rows.ids(i), &rows.counts[i]);
             let values = values.as_ref().map(|values| &values[i * rows.length..i * rows.length + ids.len()]);
             self.one(&Row { ids, values, counts, species: species[i] })
@@ -332,7 +332,7 @@ impl Model for GeneCompass {
         let vectors = batches::run(ctx, &lengths, budget, |cell| {
             let (ids, values) = tokenizer.cell(cells, cell, &mapping.rows, target);
             let row = Row { ids: &ids, values: Some(&values), counts: &[], species };
-            let last = self.encoder.forward(self.first_state(&row)?, None, self.encoder.len())?;
+            let last = self.encoder.forward(self.first_state(&row)?, None, self.encoder.n_layers())?;
             if pooling == "cls" { row_of(&last, 0).map(Some) } else { mean(&self.genes_of(&last)?, |_| true) }
         })?;
         let vectors: Vec<Option<Vec<f32>>> = vectors.into_iter().map(Option::flatten).collect();

@@ -36,7 +36,7 @@ pub fn io(model: &Geneformer) -> Io {
     ];
     let mut outputs =
         vec![field("valid_mask", DType::I64, ["B", "L"], "1 where positions count; elsewhere outputs are 0")];
-    for layer in 0..=model.encoder.len() {
+    for layer in 0..=model.encoder.n_layers() {
         outputs.push(field(
             &format!("hidden_{layer}"),
             DType::F32,

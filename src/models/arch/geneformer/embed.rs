@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 /// The layer that vectors are taken from: `layer` from 0 (what goes into the first layer) on, or as upstream counts,
 /// `emb_layer` 0 for the last and -1, the default, for the one before it.
 pub fn layer(model: &Geneformer, options: &Options) -> Result<usize> {
-    let n = model.encoder.len();
+    let n = model.encoder.n_layers();
     let (absolute, relative) = (options.size("layer")?, options.integer("emb_layer")?);
     ensure!(
         absolute.is_none() || relative.is_none(),
@@ -151,7 +151,7 @@ pub fn genes_in_context(model: &Geneformer, ctx: &Ctx, cells: &Cells, options: &
 
 /// The logits of a cell by the model's head, all layers run.
 fn logits(model: &Geneformer, tokens: &[u32]) -> Result<Tensor> {
-    let last = model.state(tokens, model.encoder.len())?;
+    let last = model.state(tokens, model.encoder.n_layers())?;
     model.head.logits(&last)?.ok_or_else(|| Error::new(ErrorKind::Unsupported, "this model has no classifier"))
 }
 

@@ -42,7 +42,7 @@ pub fn forward(model: &Geneformer, ctx: &Ctx, inputs: &Tensors, options: &Option
     options.finish()?;
     let rows = Rows::new(&inputs, &model.settings.shape)?;
     let results =
-        ctx.map_in_pool(ctx.threads(), rows.len(), |row| one(model, rows.ids(row), &rows.counts[row], &wanted))?;
+        ctx.map_in_pool(ctx.threads(), rows.n_rows(), |row| one(model, rows.ids(row), &rows.counts[row], &wanted))?;
     outputs(model, &rows, results, &wanted)
 }
 
@@ -68,7 +68,7 @@ fn outputs(model: &Geneformer, rows: &Rows, mut results: Vec<Results>, wanted: &
     let mut outputs = Tensors::new();
     let valid: Vec<i64> =
         counts.iter().flat_map(|counts| (0..length).map(|i| i64::from(counts.get(i) == Some(&true)))).collect();
-    outputs.insert("valid_mask".into(), Tensor::from_vec(valid, (rows.len(), length), &Device::Cpu)?);
+    outputs.insert("valid_mask".into(), Tensor::from_vec(valid, (rows.n_rows(), length), &Device::Cpu)?);
     for (end, name) in ENDS.iter().enumerate() {
         let of = |part: fn(&mut Results, usize) -> Option<Vec<f32>>, results: &mut [Results]| {
             stacked(&results.iter_mut().map(|row| part(row, end)).collect::<Vec<_>>(), width)
@@ -79,7 +79,7 @@ fn outputs(model: &Geneformer, rows: &Rows, mut results: Vec<Results>, wanted: &
         }
     }
     if wanted.states {
-        for layer in 0..=model.encoder.len() {
+        for layer in 0..=model.encoder.n_layers() {
             let of_rows: Vec<Option<Tensor>> = results.iter().map(|row| row.states.get(layer).cloned()).collect();
             outputs.insert(format!("hidden_{layer}"), padded(&of_rows, counts, length, width)?);
         }

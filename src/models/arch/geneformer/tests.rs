@@ -253,7 +253,7 @@ fn counts(cells: usize, genes: usize) -> Vec<f32> {
         2 => usize::from(gene == 3),
         3 => 1 + gene * 7 % 11,
         4 => 0,
-        _ => (gene * 31 + cell * 17) % 13 * usize::from((gene + cell) % 4 != 0),
+        _ => (gene * 31 + cell * 17) % 13 * usize::from(!(gene + cell).is_multiple_of(4)),
     };
     let mut all = Vec::new();
     for cell in 0..cells {
