@@ -211,7 +211,7 @@ mod tests {
                 x[cell * genes + gene] = if random.uniform() < 0.3 { 0.0 } else { own + shared * gene as f64 / 2.0 };
             }
             // one gene is never expressed, and one always the same
-            x[cell * genes + genes - 1] = 0.7;
+            x[cell * genes + genes - 1] = 0.75;
         }
         let by_cell = Matrix::dense(Axis::Obs, (n, genes), ValueSlice::F64(&x), genes).unwrap();
         let sparse = transpose(&Ctx::new(1), &by_cell).unwrap();
