@@ -79,14 +79,13 @@ fn dtypes(tensors: &Tensors) -> Vec<&'static str> {
 
 fn find(ctx: &Ctx, what: &str, options: &Options) -> Result<Place> {
     if let Some(folder) = as_folder(what)? {
-        // The hub's options are of no use here, and no error either: whoever gives them need not know which it is.
-        hub_options(options)?;
+        hub_options(options);
         return Ok(Place { card: None, folder, elsewhere: Vec::new() });
     }
     if let Some(card) = registry::lookup(what)?
         && let Source::Local { folder: Some(folder), .. } = &card.source
     {
-        hub_options(options)?;
+        hub_options(options);
         if !folder.is_dir() {
             bail!(NotFound, "{}: its folder {} does not exist", card.id, folder.display());
         }
@@ -119,9 +118,12 @@ fn as_folder(what: &str) -> Result<Option<PathBuf>> {
     Ok(None)
 }
 
+/// The hub's options are of no use for a folder, and no error either: whoever gives them need not know which it is.
 #[cfg(feature = "hub")]
-fn hub_options(options: &Options) -> Result<()> {
-    super::hub::Settings::from(options).map(|_| ())
+fn hub_options(options: &Options) {
+    for name in super::hub::OPTIONS {
+        options.value(name);
+    }
 }
 
 #[cfg(feature = "hub")]
@@ -132,9 +134,7 @@ fn from_hub(ctx: &Ctx, what: &str, options: &Options) -> Result<Place> {
 }
 
 #[cfg(not(feature = "hub"))]
-fn hub_options(_: &Options) -> Result<()> {
-    Ok(())
-}
+fn hub_options(_: &Options) {}
 
 #[cfg(not(feature = "hub"))]
 fn from_hub(_: &Ctx, what: &str, _: &Options) -> Result<Place> {
@@ -187,10 +187,12 @@ fn family_of(place: &Place, named: Option<&str>) -> Result<&'static Family> {
 /// By what is there, where there is no configuration in JSON.
 fn family_of_files(folder: &Path) -> Result<&'static Family> {
     let has = |names: &[&str]| names.iter().all(|name| folder.join(name).is_file());
-    let name = match () {
-        () if has(&["config.pkl", "model.pt"]) => Some("gears"),
-        () if has(&["models.ckpt"]) => Some("scfoundation"),
-        () => None,
+    let name = if has(&["config.pkl", "model.pt"]) {
+        Some("gears")
+    } else if has(&["models.ckpt"]) {
+        Some("scfoundation")
+    } else {
+        None
     };
     match name.and_then(family_named) {
         Some(family) => Ok(family),

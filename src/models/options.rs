@@ -57,7 +57,9 @@ impl Options {
     }
 
     pub fn integer(&self, name: &str) -> Result<Option<i64>> {
-        self.given(name, "a whole number", |v| v.as_i64().or_else(|| v.as_f64().filter(|x| x.fract() == 0.0).map(|x| x as i64)))
+        self.given(name, "a whole number", |v| {
+            v.as_i64().or_else(|| v.as_f64().filter(|x| x.fract() == 0.0).map(|x| x as i64))
+        })
     }
 
     /// A whole number from 0 on.
@@ -84,8 +86,12 @@ impl Options {
     /// Those that nobody has asked for yet, for the next in line; here they count as asked for.
     pub fn rest(&self) -> Self {
         let mut asked = self.asked.borrow_mut();
-        let rest: Map<String, Value> =
-            self.given.iter().filter(|(name, _)| !asked.contains(*name)).map(|(name, value)| (name.clone(), value.clone())).collect();
+        let rest: Map<String, Value> = self
+            .given
+            .iter()
+            .filter(|(name, _)| !asked.contains(*name))
+            .map(|(name, value)| (name.clone(), value.clone()))
+            .collect();
         asked.extend(rest.keys().cloned());
         rest.into()
     }

@@ -55,6 +55,11 @@ pub fn open_partial(path: &Path) -> Result<File> {
     options.open(path).map_err(|e| failed(path, "open", &e))
 }
 
+/// Whether this is the name of something that was not finished; see `beside`.
+pub fn is_temporary(path: &str) -> bool {
+    path.rsplit('/').next().is_some_and(|name| name.starts_with('.') && name.ends_with(".tmp"))
+}
+
 /// A name beside this path that nobody else has.
 fn beside(path: &Path) -> PathBuf {
     static NEXT: AtomicU64 = AtomicU64::new(0);

@@ -154,7 +154,7 @@ impl Line {
             if follow == Follow::Server && server(&next) != server(&url) {
                 return Ok(Answer { linked, ..answer });
             }
-            if url.starts_with("https:") && !next.starts_with("https:") && !self.endpoint.starts_with("http:") {
+            if is_downgrade(&url, &next, &self.endpoint) {
                 return Err(network(format!(
                     "{url}: redirects from https to {:?}, which is not encrypted",
                     quoted(&next)
@@ -182,12 +182,16 @@ impl Line {
             let asked = header(&parts.headers, "retry-after")
                 .and_then(|wait| wait.trim().parse().ok())
                 .map(Duration::from_secs);
-            return Err(Failure::Passing(network(format!("{url}: the server answers with status {status}")), asked));
+            return Err(Failure::Passing(
+                network(format!("{}: the server answers with status {status}", shown(url))),
+                asked,
+            ));
         }
         Ok(Answer { status, headers: parts.headers, body, url: url.into(), linked: None })
     }
 
     fn failure(&self, url: &str, error: ureq::Error) -> Failure {
+        let url = shown(url);
         let what = match error {
             ureq::Error::Timeout(_) => format!("nothing came for {} s", self.timeout.as_secs_f64()),
             ureq::Error::HostNotFound => "the server's name is not known".into(),
@@ -243,6 +247,7 @@ pub struct About {
 
 /// A status that will not pass, as an error.
 pub fn refused(headers: &HeaderMap, status: u16, url: &str, about: &About) -> Error {
+    let url = shown(url);
     let code = header(headers, "x-error-code").unwrap_or_default();
     let said = header(headers, "x-error-message").map(|text| format!(" ({})", quoted(text))).unwrap_or_default();
     let Some(repository) = &about.repository else {
@@ -300,6 +305,17 @@ fn server(url: &str) -> Option<(String, String, u16)> {
     Some((scheme, uri.host()?.to_lowercase(), port))
 }
 
+/// Whether a redirect leads from an encrypted connection to an open one; a server that is asked by http may do that.
+fn is_downgrade(from: &str, to: &str, endpoint: &str) -> bool {
+    let encrypted = |url: &str| server(url).is_some_and(|(scheme, ..)| scheme == "https");
+    encrypted(from) && !encrypted(to) && encrypted(endpoint)
+}
+
+/// An address for a message: what is behind `?` may be a signature that opens it.
+fn shown(url: &str) -> &str {
+    url.split('?').next().unwrap_or(url)
+}
+
 fn is_loopback(url: &str) -> bool {
     server(url).is_some_and(|(_, host, _)| host == "localhost" || host.starts_with("127.") || host == "[::1]")
 }
@@ -350,6 +366,17 @@ mod tests {
         for bad in ["file:///etc/passwd", "ftp://x/y", "https://u@x/y", "http://"] {
             assert_eq!(to(bad), None, "{bad}");
         }
+    }
+
+    #[test]
+    fn an_encrypted_server_may_not_redirect_to_an_open_one() {
+        let hub = "https://hub";
+        assert!(is_downgrade("https://a/x", "http://a/x", hub) && is_downgrade("HTTPS://a/x", "http://b/x", hub));
+        assert!(
+            !is_downgrade("https://a/x", "HTTPS://b/x", hub)
+                && !is_downgrade("https://a/x", "http://b/x", "http://127.0.0.1:1")
+        );
+        assert_eq!(shown("https://a/x?signature=secret"), "https://a/x");
     }
 
     #[test]

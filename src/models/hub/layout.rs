@@ -116,6 +116,12 @@ impl RepoCache {
         is_commit(&commit).then_some(commit)
     }
 
+    /// Whether a file of a snapshot is there with all its bytes.
+    pub fn has(&self, commit: &str, entry: &Entry) -> Option<PathBuf> {
+        let size = |path: &PathBuf| fs::metadata(path).map_or(0, |there| there.len());
+        self.file(commit, &entry.path).filter(|path| size(path) == entry.size)
+    }
+
     pub fn write_ref(&self, revision: &str, commit: &str) -> Result<()> {
         if is_commit(revision) || self.known_commit(revision).as_deref() == Some(commit) {
             return Ok(());
@@ -164,7 +170,8 @@ impl RepoCache {
     }
 }
 
-/// All files below a folder as paths within it, sorted; links to files count, links to folders are not entered.
+/// All files below a folder as paths within it, sorted; links to files count, links to folders are not entered, and what was
+/// not finished is left out.
 pub fn files_below(folder: &Path) -> Vec<String> {
     fn walk(folder: &Path, before: &str, found: &mut Vec<String>) {
         for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
@@ -172,6 +179,7 @@ pub fn files_below(folder: &Path) -> Vec<String> {
             let path = format!("{before}{name}");
             match entry.file_type() {
                 Ok(kind) if kind.is_dir() => walk(&entry.path(), &format!("{path}/"), found),
+                Ok(_) if super::disk::is_temporary(&path) => {}
                 Ok(_) => found.push(path),
                 Err(_) => {}
             }

@@ -37,7 +37,7 @@ mod tests;
 mod transfer;
 
 pub use manage::{cache, prune, remove, verify};
-pub use settings::Settings;
+pub use settings::{OPTIONS, Settings};
 
 use crate::error::{ErrorKind, Result};
 use crate::models::options::Options;

@@ -53,6 +53,23 @@ impl Acknowledged {
     }
 }
 
+/// All options that [`Settings::from`] reads.
+pub const OPTIONS: &[&str] = &[
+    "cache_dir",
+    "endpoint",
+    "token",
+    "offline",
+    "revision",
+    "force",
+    "acknowledge_licence",
+    "timeout",
+    "retries",
+    "retry_wait",
+    "workers",
+    "allow",
+    "ignore",
+];
+
 pub const ENDPOINT: &str = "https://huggingface.co";
 
 impl Settings {
@@ -198,6 +215,7 @@ fn acknowledged(options: &Options, env: &Env) -> Result<Acknowledged> {
 mod tests {
     use super::*;
     use crate::error::ErrorKind;
+    use serde_json::Map;
 
     fn read(options: &str, env: &[(&str, &str)]) -> Result<Settings> {
         let options = Options::parse(options)?;
@@ -240,6 +258,18 @@ mod tests {
         let error = read("{\"token\": \"a\\nB: secret\"}", &[("HOME", "/h")]).err().unwrap();
         assert!(error.kind == ErrorKind::InvalidArgument && !error.message.contains("secret"));
         std::fs::remove_dir_all(folder).unwrap();
+    }
+
+    #[test]
+    fn the_list_of_options_is_whole() {
+        let all: Map<String, Value> = OPTIONS.iter().map(|name| (name.to_string(), Value::Null)).collect();
+        let options = Options::from(all);
+        Settings::read(&options, |name| (name == "HOME").then(|| "/h".into())).unwrap();
+        options.finish().unwrap();
+        assert!(Options::default().finish().is_ok());
+        let error = read(r#"{"colour": 1}"#, &[("HOME", "/h")]).err().unwrap();
+        assert!(OPTIONS.iter().all(|name| error.message.contains(&format!("{name:?}"))), "{error}");
+        assert_eq!(error.message.matches('"').count(), 2 * OPTIONS.len(), "{error}");
     }
 
     #[test]

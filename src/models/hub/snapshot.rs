@@ -61,8 +61,8 @@ pub fn cached(wanted: &Wanted, settings: &Settings, trust: Trust) -> Result<std:
     if listing.is_none() && patterns && trust == Trust::Sure {
         return Ok(Err("it was never listed".into()));
     }
-    let paths: Vec<String> = match listing {
-        Some(entries) => entries.into_iter().map(|entry| entry.path).collect(),
+    let paths: Vec<String> = match &listing {
+        Some(entries) => entries.iter().map(|entry| entry.path.clone()).collect(),
         None => files_below(&cache.snapshot(&commit)),
     };
     let chosen = match wanted.choose(&paths, settings) {
@@ -71,7 +71,8 @@ pub fn cached(wanted: &Wanted, settings: &Settings, trust: Trust) -> Result<std:
     };
     let mut files = Vec::new();
     for (pick, path) in chosen {
-        match cache.file(&commit, path) {
+        let entry = listing.iter().flatten().find(|entry| entry.path == path);
+        match entry.map_or_else(|| cache.file(&commit, path), |entry| cache.has(&commit, entry)) {
             Some(file) => files.push(Had { pick: pick.clone(), path: path.into(), file }),
             None if pick.optional && trust == Trust::Likely => {}
             None => return Ok(Err(format!("{path:?} is missing"))),
@@ -132,7 +133,7 @@ impl Plan {
     /// How many bytes are not on the disk.
     pub fn missing(&self, settings: &Settings) -> u64 {
         let commit = &self.place.revision;
-        let missing = |entry: &&(Pick, Entry)| settings.force || self.cache.file(commit, &entry.1.path).is_none();
+        let missing = |entry: &&(Pick, Entry)| settings.force || self.cache.has(commit, &entry.1).is_none();
         self.files.iter().filter(missing).map(|(_, entry)| entry.size).sum()
     }
 
@@ -163,7 +164,7 @@ impl Plan {
 /// Sees to it that a file is in the cache.
 fn have(line: &Line, cache: &RepoCache, place: &Place, pick: &Pick, entry: &Entry, force: bool) -> Result<PathBuf> {
     let path = &entry.path;
-    if let Some(file) = cache.file(&place.revision, path).filter(|_| !force) {
+    if let Some(file) = cache.has(&place.revision, entry).filter(|_| !force) {
         line.pulse.add(entry.size);
         return Ok(file);
     }

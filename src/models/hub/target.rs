@@ -97,6 +97,14 @@ impl Target {
 
     fn of_card(card: Card, settings: &Settings) -> Result<Self> {
         let mut parts: Vec<Part> = Vec::new();
+        if let Source::Local { folder: Some(folder), .. } = &card.source {
+            bail!(
+                InvalidArgument,
+                "{}: is a folder of this machine, {}: there is nothing to download, keep or remove",
+                card.id,
+                folder.display()
+            );
+        }
         if let Source::Local { page, .. } = &card.source {
             let page = page.as_deref().unwrap_or("its authors' page");
             bail!(
@@ -125,7 +133,7 @@ impl Target {
                         },
                     );
                 }
-                Source::Address(url) => parts.push(Part::Address(address(file, url, own))),
+                Source::Address(url) => parts.push(Part::Address(address(file, &card, url, own))),
                 Source::Local { .. } => {}
             }
         }
@@ -150,6 +158,15 @@ impl Target {
             own: true,
             picks: vec![pick],
         };
+        if cards.len() > 1 && settings.allow.is_empty() {
+            let ids: Vec<&str> = cards.iter().map(|card| card.id.as_str()).collect();
+            bail!(
+                InvalidArgument,
+                "{}: holds several models; name one of them: {} (or what to download by the option allow)",
+                spelt.id,
+                crate::models::options::listed(&ids)
+            );
+        }
         // Whichever of the models it is, its licence is the repository's.
         let licensed = cards.into_iter().find(|card| card.licence.acknowledge);
         let card = licensed.map(|card| Card { files: Vec::new(), defaults: Default::default(), ..card });
@@ -202,7 +219,7 @@ fn pick(file: &CardFile, card: &Card, subfolder: Option<&str>, own: bool) -> Pic
     }
 }
 
-fn address(file: &CardFile, url: &str, own: bool) -> Address {
+fn address(file: &CardFile, card: &Card, url: &str, own: bool) -> Address {
     let last = file.path.rsplit('/').next().unwrap_or(&file.path).to_string();
     // A model's address is that of a folder, a file's its own.
     let url = if own {
@@ -214,7 +231,7 @@ fn address(file: &CardFile, url: &str, own: bool) -> Address {
         url,
         name: file.name.clone().unwrap_or_else(|| if own { file.path.clone() } else { last.clone() }),
         file: last,
-        size: file.size,
+        size: file.size.filter(|_| !card.unchecked),
         sha256: file.sha256.clone(),
     }
 }

@@ -1,7 +1,7 @@
 //! Removal: of a model, of a revision, of what is left over.
 
 use super::super::address;
-use super::super::disk::{Lock, failed};
+use super::super::disk::{Lock, failed, is_temporary};
 use super::super::layout::RepoCache;
 use super::super::names::{fits, is_commit};
 use super::super::settings::Settings;
@@ -13,7 +13,8 @@ use crate::models::registry::{self, Card, Source};
 use crate::{bail, ensure};
 use serde_json::{Value, json};
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// What was removed, for the report.
 #[derive(Default)]
@@ -246,6 +247,9 @@ fn tidy(settings: &Settings, survey: &Survey, removed: &mut Removed) -> Result<(
         }
         remove_empty(&cache.snapshot(commit));
     }
+    for path in temporary_below(&survey.folder) {
+        removed.take(&path, true)?;
+    }
     let unused: Vec<&String> =
         survey.blobs.keys().filter(|blob| !survey.is_used(blob)).chain(survey.partial.keys()).collect();
     for blob in unused {
@@ -273,6 +277,25 @@ fn tidy(settings: &Settings, survey: &Survey, removed: &mut Removed) -> Result<(
         remove_empty(&survey.folder);
     }
     Ok(())
+}
+
+/// What a crash left unfinished: what is older than an hour, since younger ones may be somebody's.
+fn temporary_below(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let (path, kind) = (entry.path(), entry.file_type());
+        if kind.is_ok_and(|kind| kind.is_dir()) {
+            found.extend(temporary_below(&path));
+            continue;
+        }
+        let age =
+            fs::symlink_metadata(&path).and_then(|there| there.modified()).ok().and_then(|time| time.elapsed().ok());
+        if is_temporary(&entry.file_name().to_string_lossy()) && age.is_some_and(|age| age > Duration::from_secs(3600))
+        {
+            found.push(path);
+        }
+    }
+    found
 }
 
 fn prune_address(settings: &Settings, folder: &Path, removed: &mut Removed) -> Result<()> {

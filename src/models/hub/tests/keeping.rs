@@ -106,9 +106,17 @@ fn what_is_of_no_use_is_pruned() {
     let broken = bench.snapshot().join("broken.bin");
     std::os::unix::fs::symlink("../../blobs/nothing", &broken).unwrap();
     fs::write(bench.folder().join("refs/old"), "e".repeat(40)).unwrap();
+    let unfinished = [bench.folder().join("refs/.main.1-0.tmp"), bench.snapshot().join(".config.json.1-0.tmp")];
+    for path in &unfinished {
+        fs::write(path, "12").unwrap();
+    }
+    let file = fs::File::options().write(true).open(&unfinished[0]).unwrap();
+    file.set_modified(std::time::SystemTime::now() - std::time::Duration::from_secs(7200)).unwrap();
 
     let done = prune(&bench.options("")).unwrap();
-    assert_eq!(done["freed"], 10);
+    assert_eq!(done["freed"], 12);
+    assert!(!unfinished[0].exists() && unfinished[1].exists());
+    fs::remove_file(&unfinished[1]).unwrap();
     assert_eq!(done["busy"].as_array().unwrap().len(), 1);
     assert!(!partial.exists() && !dangling.exists() && busy.exists());
     assert!(fs::symlink_metadata(&broken).is_err() && !bench.folder().join("refs/old").exists());

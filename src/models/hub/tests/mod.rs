@@ -195,6 +195,24 @@ fn force_brings_everything_again() {
 }
 
 #[test]
+fn a_file_that_lost_its_end_is_fetched_again() {
+    let bench = Bench::new();
+    bench.download(REPOSITORY, "").unwrap();
+    fs::write(bench.folder().join("blobs").join(hash::sha256(&weights())), b"short").unwrap();
+    assert_eq!(bench.fails(REPOSITORY, r#"{"offline": true}"#).kind, ErrorKind::Offline);
+    assert_eq!(bench.download(&format!("{REPOSITORY}@{COMMIT}"), "").unwrap()["downloaded"], 200_000);
+    bench.is_clean();
+}
+
+#[test]
+fn a_repository_of_several_models_is_not_downloaded_whole() {
+    let bench = Bench::new();
+    let error = bench.fails("ctheodoris/Geneformer", "");
+    assert!(error.kind == ErrorKind::InvalidArgument && error.message.contains("\"geneformer-v2-316m\""), "{error}");
+    assert_eq!(bench.server.seen().len(), 0);
+}
+
+#[test]
 fn a_new_commit_shares_what_did_not_change() {
     let bench = Bench::new();
     bench.download(REPOSITORY, "").unwrap();
