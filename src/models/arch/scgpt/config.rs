@@ -188,6 +188,11 @@ fn name_of<T: PartialEq>(table: &[(&'static str, T)], value: T) -> &'static str 
     table.iter().find(|(_, known)| *known == value).map_or("", |(name, _)| name)
 }
 
+/// Whole numbers without a point, as the original needs them.
+fn number(x: f32) -> Value {
+    if x.fract() == 0.0 { json!(x as i64) } else { json!(x) }
+}
+
 fn one_of<T: Copy>(config: &Config, key: &str, table: &[(&'static str, T)], default: &str) -> Result<T> {
     let text = config.text(key, Some(default))?;
     match table.iter().find(|(name, _)| *name == text) {
@@ -303,8 +308,8 @@ impl Settings {
         let mut json = json!({
             "model_type": if self.perturbation { "scgpt_perturb" } else { "scgpt" },
             "ntoken": self.ntoken, "d_model": self.width, "nhead": self.heads, "d_hid": self.hidden, "nlayers": self.layers,
-            "nlayers_cls": self.class_layers, "n_cls": self.classes, "pad_token": self.pad_token, "pad_value": self.pad_value,
-            "mask_value": self.mask_value, "n_input_bins": self.bins, "input_style": self.input_style,
+            "nlayers_cls": self.class_layers, "n_cls": self.classes, "pad_token": self.pad_token, "pad_value": number(self.pad_value),
+            "mask_value": number(self.mask_value), "n_input_bins": self.bins, "input_style": self.input_style,
             "input_emb_style": name_of(&VALUE_STYLES, self.values), "cell_emb_style": self.cell.name(),
             "do_mvc": self.mvc.is_some(),
             "mvc_decoder_style": name_of(&MVC_STYLES, self.mvc.unwrap_or(MvcStyle::InnerProduct)),

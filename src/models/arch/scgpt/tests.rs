@@ -171,6 +171,7 @@ fn what_is_exported_is_the_same_model() {
             }
         }
         assert_eq!(model.config(), again.config());
+        assert!(model.config()["pad_value"].is_i64());
         assert_eq!(model.genes(), again.genes());
     }
 }
