@@ -67,7 +67,8 @@ fn load(folder: &Folder) -> Result<Box<dyn Model>> {
     let mode = config.choice("aggregation_mode", &MODES, Some(MODES[0]))?;
     let dim = if config.has("embedding_dim") { Some(config.size("embedding_dim", None)?) } else { None };
     config.finish(&[])?;
-    let pickled = PICKLES.iter().find_map(|name| folder.find(name)).filter(|_| folder.find("model.safetensors").is_none());
+    let pickled =
+        PICKLES.iter().find_map(|name| folder.find(name)).filter(|_| folder.find("model.safetensors").is_none());
     let (weights, genes) = match pickled {
         Some(path) => unpickled(&path, dim, folder.load.dtype)?,
         None => stored(folder, dim)?,
@@ -158,7 +159,7 @@ fn vector(name: &str, value: &Tree) -> Result<Vec<f32>> {
                 other => bail!(Weights, "{name}: has {other:?}, must have numbers alone"),
             })
             .collect(),
-        Tree::Tensor(_) => bail!(Unsupported, "{name}: is an array in a pickle"),
+        Tree::Tensor(view) => floats(&view.tensor(name)?),
         other => bail!(Weights, "{name}: is {other:?}, must be a list of numbers or an array"),
     }
 }
@@ -194,7 +195,14 @@ type Values<'a> = &'a (dyn Fn(usize, &mut dyn FnMut(usize, f64)) + Sync);
 
 impl ScElmo {
     /// One vector for each of `n` cells, and how many cells have no known gene. `rows` gives each column's row of the table.
-    fn vectors(&self, ctx: &Ctx, n: usize, rows: &[Option<usize>], mode: &str, cell: Values) -> Result<(Tensor, usize)> {
+    fn vectors(
+        &self,
+        ctx: &Ctx,
+        n: usize,
+        rows: &[Option<usize>],
+        mode: &str,
+        cell: Values,
+    ) -> Result<(Tensor, usize)> {
         let (guard, layout) = self.table.storage_and_layout();
         let (Storage::Cpu(storage), Some((begin, end))) = (&*guard, layout.contiguous_offsets()) else {
             bail!(Unsupported, "{TABLE}: does not lie in memory as a whole");
@@ -203,7 +211,11 @@ impl ScElmo {
             CpuStorage::F32(table) => self.sums(ctx, n, rows, mode, cell, &table[begin..end]),
             CpuStorage::BF16(table) => self.sums(ctx, n, rows, mode, cell, &table[begin..end]),
             CpuStorage::F16(table) => self.sums(ctx, n, rows, mode, cell, &table[begin..end]),
-            other => bail!(Unsupported, "{TABLE}: is {:?}, must be f32, bf16 or f16", candle_core::backend::BackendStorage::dtype(other)),
+            other => bail!(
+                Unsupported,
+                "{TABLE}: is {:?}, must be f32, bf16 or f16",
+                candle_core::backend::BackendStorage::dtype(other)
+            ),
         }
     }
 
@@ -219,24 +231,29 @@ impl ScElmo {
         let width = self.table.dims()[1];
         let mut out = vec![0.0f32; n * width];
         let unknown = AtomicUsize::new(0);
-        ctx.run_chunks(&mut out, CELLS * width, || vec![0.0f64; width], |sum, piece, chunk| {
-            for (i, out) in chunk.chunks_exact_mut(width).enumerate() {
-                sum.fill(0.0);
-                let (mut total, mut expressed, mut known) = (0.0f64, 0usize, false);
-                cell(piece * CELLS + i, &mut |column, x| {
-                    total += x;
-                    expressed += usize::from(x > 0.0);
-                    if let Some(row) = rows[column] {
-                        known = true;
-                        add(sum, x, &table[row * width..(row + 1) * width]);
-                    }
-                });
-                let divisor = if mode == "wa" { total.max(1e-8) } else { expressed.max(1) as f64 };
-                out.iter_mut().zip(sum.iter()).for_each(|(out, sum)| *out = (sum / divisor) as f32);
-                unknown.fetch_add(usize::from(!known), Ordering::Relaxed);
-            }
-            Ok(())
-        })?;
+        ctx.run_chunks(
+            &mut out,
+            CELLS * width,
+            || vec![0.0f64; width],
+            |sum, piece, chunk| {
+                for (i, out) in chunk.chunks_exact_mut(width).enumerate() {
+                    sum.fill(0.0);
+                    let (mut total, mut expressed, mut known) = (0.0f64, 0usize, false);
+                    cell(piece * CELLS + i, &mut |column, x| {
+                        total += x;
+                        expressed += usize::from(x > 0.0);
+                        if let Some(row) = rows[column] {
+                            known = true;
+                            add(sum, x, &table[row * width..(row + 1) * width]);
+                        }
+                    });
+                    let divisor = if mode == "wa" { total.max(1e-8) } else { expressed.max(1) as f64 };
+                    out.iter_mut().zip(sum.iter()).for_each(|(out, sum)| *out = (sum / divisor) as f32);
+                    unknown.fetch_add(usize::from(!known), Ordering::Relaxed);
+                }
+                Ok(())
+            },
+        )?;
         Ok((Tensor::from_vec(out, (n, width), &Device::Cpu)?, unknown.into_inner()))
     }
 }
@@ -267,8 +284,13 @@ impl Model for ScElmo {
         Io {
             inputs: vec![
                 field("expression", DType::F32, ["B", "G"], "expression of cells"),
-                field("rows", DType::I64, ["G"], "row of the table of each column, -1 for a gene that it does not have; the \
-                                                  table's own order if left out")
+                field(
+                    "rows",
+                    DType::I64,
+                    ["G"],
+                    "row of the table of each column, -1 for a gene that it does not have; the \
+                                                  table's own order if left out",
+                )
                 .optional(),
             ],
             outputs: vec![field("cell_embeddings", DType::F32, ["B", &width], "vectors of cells")],
@@ -299,7 +321,11 @@ impl Model for ScElmo {
             Some(rows) => self.rows(&rows.to_vec1::<i64>()?)?,
             None => {
                 let n = self.genes.len();
-                ensure!(columns == n, Shape, "inputs: \"expression\" has {columns} columns, must have {n} without \"rows\"");
+                ensure!(
+                    columns == n,
+                    Shape,
+                    "inputs: \"expression\" has {columns} columns, must have {n} without \"rows\""
+                );
                 (0..n).map(Some).collect()
             }
         };
@@ -443,6 +469,38 @@ mod tests {
         for wrong in [json!({"A": 0, "B": 0}), json!({"A": 2}), json!(["A", "A"]), json!(["A", 1]), json!(3)] {
             assert!(vocabulary(path, &wrong).is_err(), "{wrong}");
         }
+    }
+
+    /// A pickled dictionary of lists of floats.
+    fn pickle(genes: &[(&str, &[f64])]) -> Vec<u8> {
+        let mut out = b"\x80\x04}(".to_vec();
+        for (gene, vector) in genes {
+            out.extend([0x8c, gene.len() as u8]);
+            out.extend(gene.as_bytes());
+            out.extend(b"](");
+            vector.iter().for_each(|x| out.extend([b"G".as_slice(), &x.to_be_bytes()].concat()));
+            out.extend(b"e");
+        }
+        out.extend(b"u.");
+        out
+    }
+
+    #[test]
+    fn the_published_form_is_a_pickled_dictionary() {
+        let path = std::env::temp_dir().join(format!("scnative-scelmo-{}", std::process::id()));
+        std::fs::create_dir_all(&path).unwrap();
+        let opened = |bytes: Vec<u8>| {
+            std::fs::write(path.join(PICKLES[0]), bytes).unwrap();
+            load(&Folder::new(&path))
+        };
+        let model = opened(pickle(&[("B", &[1.0, 2.5]), ("A", &[0.5, -4.0])])).unwrap();
+        assert_eq!(model.genes(), ["B", "A"]);
+        assert_eq!(model.gene_embeddings().unwrap().to_vec2::<f32>().unwrap(), [[1.0, 2.5], [0.5, -4.0]]);
+        assert_eq!(model.config()["embedding_dim"], 2);
+        let uneven = opened(pickle(&[("B", &[1.0, 2.5]), ("A", &[0.5])])).err().unwrap();
+        assert!(uneven.kind == ErrorKind::Weights && uneven.message.contains("\"A\" has 1 numbers"), "{uneven}");
+        assert!(opened(pickle(&[("A", &[1.0]), ("A", &[0.5])])).err().unwrap().message.contains("twice"));
+        std::fs::remove_dir_all(path).unwrap();
     }
 
     #[test]

@@ -31,7 +31,10 @@ impl Gears {
         options.finish()?;
         let graph = from_gene_sets(ctx, &terms, k, threshold)?;
         let without = terms.iter().filter(|terms| terms.is_empty()).count();
-        Ok(Output { report: json!({"edges": graph.len(), "genes_without_terms": without}), tensors: named(GO, &graph)? })
+        Ok(Output {
+            report: json!({"edges": graph.len(), "genes_without_terms": without}),
+            tensors: named(GO, &graph)?,
+        })
     }
 
     /// The task "graph_coexpress".
@@ -128,7 +131,10 @@ impl Gears {
             self.perts[0]
         );
         if without > 0 {
-            ctx.warn(&format!("gene_sets: {without} of {} perturbations have no terms, and so no neighbours", terms.len()));
+            ctx.warn(&format!(
+                "gene_sets: {without} of {} perturbations have no terms, and so no neighbours",
+                terms.len()
+            ));
         }
         Ok(terms)
     }
@@ -151,7 +157,8 @@ fn listed(name: &str, value: &Value) -> Result<HashMap<String, Vec<String>>> {
 
 /// Sets, lists and tuples of texts.
 fn pickled(path: &Path) -> Result<HashMap<String, Vec<String>>> {
-    let wrong = || Error::new(ErrorKind::Config, format!("{}: is not a dictionary of genes and their terms", path.display()));
+    let wrong =
+        || Error::new(ErrorKind::Config, format!("{}: is not a dictionary of genes and their terms", path.display()));
     let text = |value: &Tree| if let Tree::Text(text) = value { Some(text.clone()) } else { None };
     let Tree::Dict(items) = pickle::read(path)? else { return Err(wrong()) };
     items

@@ -224,7 +224,10 @@ mod tests {
         assert_eq!(drawn(1, 3, Some(300)), [0, 1, 2]);
         assert_eq!(drawn(1, 3, None), [0, 1, 2]);
         let some = drawn(1, 1000, Some(300));
-        assert_eq!((some.len(), some == drawn(1, 1000, Some(300)), some == drawn(2, 1000, Some(300))), (300, true, false));
+        assert_eq!(
+            (some.len(), some == drawn(1, 1000, Some(300)), some == drawn(2, 1000, Some(300))),
+            (300, true, false)
+        );
     }
 
     #[test]

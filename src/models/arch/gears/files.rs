@@ -70,7 +70,9 @@ fn unpickled(folder: &Folder, path: &Path) -> Result<(Config, GraphTensors)> {
         } else if key != "device" {
             match plain(value) {
                 Some(value) => given.insert(key.clone(), value),
-                None => bail!(Config, "{}: {key:?} is {value:?}, must be a number, a truth value or text", path.display()),
+                None => {
+                    bail!(Config, "{}: {key:?} is {value:?}, must be a number, a truth value or text", path.display())
+                }
             };
         }
     }
@@ -79,7 +81,7 @@ fn unpickled(folder: &Folder, path: &Path) -> Result<(Config, GraphTensors)> {
 
 fn held(name: &str, value: &Tree) -> Result<Tensor> {
     match value {
-        Tree::Tensor(_) => bail!(Unsupported, "{name}: is a tensor in a pickle"),
+        Tree::Tensor(view) => view.tensor(name),
         other => bail!(Config, "{name}: is {other:?}, must be a tensor"),
     }
 }
@@ -146,7 +148,11 @@ pub fn read_controls(folder: &Folder, genes: usize) -> Result<Stored> {
     };
     let stored = Stored {
         mean: read("control_mean", |shape, genes| shape == [genes], "[genes]")?,
-        cells: read("control_cells", |shape, genes| matches!(shape, [n, g] if *n > 0 && *g == genes), "[cells, genes]")?,
+        cells: read(
+            "control_cells",
+            |shape, genes| matches!(shape, [n, g] if *n > 0 && *g == genes),
+            "[cells, genes]",
+        )?,
     };
     ensure!(
         stored.mean.is_some() || stored.cells.is_some(),

@@ -77,7 +77,8 @@ impl Smoothing {
         let n = graph.nodes;
         let mut loops = vec![1.0f64; n];
         let mut begins = vec![0usize; n + 1];
-        let all = || graph.sources.iter().zip(&graph.targets).zip(&graph.weights).map(|((&s, &t), &w)| (s, t, f64::from(w)));
+        let all =
+            || graph.sources.iter().zip(&graph.targets).zip(&graph.weights).map(|((&s, &t), &w)| (s, t, f64::from(w)));
         for (source, target, weight) in all() {
             if source == target {
                 loops[target as usize] = weight;
@@ -97,7 +98,8 @@ impl Smoothing {
             *place += 1;
             degrees[target as usize] += weight;
         }
-        let scale: Vec<f64> = degrees.iter().map(|&degree| if degree > 0.0 { 1.0 / degree.sqrt() } else { 0.0 }).collect();
+        let scale: Vec<f64> =
+            degrees.iter().map(|&degree| if degree > 0.0 { 1.0 / degree.sqrt() } else { 0.0 }).collect();
         for target in 0..n {
             for (source, weight) in &mut edges[begins[target]..begins[target + 1]] {
                 *weight *= scale[*source as usize] * scale[target];
@@ -152,7 +154,10 @@ mod tests {
         assert!((f64::from(got[0]) - want).abs() < 1e-6, "{got:?}");
         assert_eq!(got[1], 10.0);
         // of two loops the last counts, and edges run one way only
-        assert_eq!(smoothed(&graph(2, &[(0, 0, 3.0), (0, 0, 1.0), (1, 0, 0.5)]), &[1.0, 0.0])[0], (1.0f64 / 1.5) as f32);
+        assert_eq!(
+            smoothed(&graph(2, &[(0, 0, 3.0), (0, 0, 1.0), (1, 0, 0.5)]), &[1.0, 0.0])[0],
+            (1.0f64 / 1.5) as f32
+        );
     }
 
     #[test]

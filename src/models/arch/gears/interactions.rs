@@ -62,7 +62,8 @@ impl Gears {
         let rows: Vec<Vec<u32>> =
             request.rows.iter().flat_map(|pair| [vec![pair[0]], vec![pair[1]], pair.clone()]).collect();
         let changes = ctx.within(0.0, 0.2, || self.changes(ctx, cells, &request, &rows))?;
-        let base: Vec<f64> = changes.means.drawn.iter().zip(&changes.means.all).map(|(drawn, all)| drawn - all).collect();
+        let base: Vec<f64> =
+            changes.means.drawn.iter().zip(&changes.means.all).map(|(drawn, all)| drawn - all).collect();
         let of = |i: usize| -> Vec<f64> { columns.iter().map(|&g| changes.of[i].0[g] + base[g]).collect() };
         let drawn = ctx.within(0.2, 0.5, || pairs(ctx, columns.len()))?;
         let n = request.rows.len();
@@ -73,9 +74,10 @@ impl Gears {
             })?;
             columns_of.iter_mut().zip(found).for_each(|(column, score)| column.push(score));
         }
-        let tensors = SCORES.iter().zip(columns_of).map(|(name, column)| {
-            Ok((name.to_string(), Tensor::from_vec(column, n, &Device::Cpu)?))
-        });
+        let tensors = SCORES
+            .iter()
+            .zip(columns_of)
+            .map(|(name, column)| Ok((name.to_string(), Tensor::from_vec(column, n, &Device::Cpu)?)));
         Ok(Output { tensors: tensors.collect::<Result<Tensors>>()?, report: self.report(&request, &changes.means) })
     }
 
@@ -110,14 +112,36 @@ mod tests {
             (0..n).map(|i| (i * step % prime) as f64 / prime as f64 - centre).collect()
         };
         let want = [
-            (40, [
-                0.7039199071189205, 0.4493315429565698, 0.8351060238880099, 0.8159114061548628, 0.14250044044211904,
-                0.8155503953145933, 0.47097391008721606, 0.9476446817884903, 0.1949563403657139, 0.5774920995600045,
-            ]),
-            (500, [
-                0.701703608925213, 0.38319558641284573, 0.79951661160038, 0.7730361086213361, 0.014970920928056077,
-                0.8002275054455223, 0.4115272361372588, 0.9377641276314119, 0.2627332118513833, 0.5142627981878019,
-            ]),
+            (
+                40,
+                [
+                    0.7039199071189205,
+                    0.4493315429565698,
+                    0.8351060238880099,
+                    0.8159114061548628,
+                    0.14250044044211904,
+                    0.8155503953145933,
+                    0.47097391008721606,
+                    0.9476446817884903,
+                    0.1949563403657139,
+                    0.5774920995600045,
+                ],
+            ),
+            (
+                500,
+                [
+                    0.701703608925213,
+                    0.38319558641284573,
+                    0.79951661160038,
+                    0.7730361086213361,
+                    0.014970920928056077,
+                    0.8002275054455223,
+                    0.4115272361372588,
+                    0.9377641276314119,
+                    0.2627332118513833,
+                    0.5142627981878019,
+                ],
+            ),
         ];
         for (n, want) in want {
             let (a, b) = (sequence(n, 7919, 1009, 0.4871), sequence(n, 104_729, 997, 0.5123));

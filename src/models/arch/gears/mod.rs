@@ -131,12 +131,7 @@ impl Gears {
     }
 }
 
-fn graph_or<'a>(
-    inputs: &Tensors,
-    names: [&str; 2],
-    own: &'a Option<Graph>,
-    nodes: usize,
-) -> Result<Cow<'a, Graph>> {
+fn graph_or<'a>(inputs: &Tensors, names: [&str; 2], own: &'a Option<Graph>, nodes: usize) -> Result<Cow<'a, Graph>> {
     match (files::graph(inputs, names, nodes)?, own) {
         (Some(given), _) => Ok(Cow::Owned(given)),
         (None, Some(own)) => Ok(Cow::Borrowed(own)),
@@ -174,7 +169,12 @@ impl Model for Gears {
         };
         let mut inputs = vec![
             field("x", DType::F32, ["B", genes], "expression of control cells, log-normalised as in the training"),
-            field("pert_idx", DType::I64, ["B", "K"], "perturbed genes by their row in the list of perturbations; -1 is none"),
+            field(
+                "pert_idx",
+                DType::I64,
+                ["B", "K"],
+                "perturbed genes by their row in the list of perturbations; -1 is none",
+            ),
         ];
         inputs.extend(coexpress().into_iter().chain(go()).map(|field| {
             let about = format!("{}; those of the model's folder if left out", field.about);
@@ -186,7 +186,12 @@ impl Model for Gears {
         }
         if !no_perturb {
             outputs.push(field("coexpress_pos_emb", DType::F32, [genes, hidden], "genes, smoothed along their graph"));
-            outputs.push(field("pert_global_emb", DType::F32, [perts, hidden], "perturbations, smoothed along their graph"));
+            outputs.push(field(
+                "pert_global_emb",
+                DType::F32,
+                [perts, hidden],
+                "perturbations, smoothed along their graph",
+            ));
         }
         Io { inputs, outputs, options: vec![batches()], embed: Vec::new(), tasks: self.tasks(go, coexpress) }
     }
@@ -293,7 +298,11 @@ impl Gears {
             options
         };
         let sets = || {
-            choice("gene_sets", Value::Null, "an object of genes and lists of their terms, or a file of it (JSON, pickle)")
+            choice(
+                "gene_sets",
+                Value::Null,
+                "an object of genes and lists of their terms, or a file of it (JSON, pickle)",
+            )
         };
         let mut predicted = vec![
             field("pred", DType::F32, ["P", genes], "mean predicted expression, log-normalised"),
@@ -301,7 +310,12 @@ impl Gears {
         ];
         if self.shape.uncertainty && !self.shape.no_perturb {
             predicted.push(field("logvar", DType::F32, ["P", genes], "mean logarithm of the variance"));
-            predicted.push(field("uncertainty", DType::F64, ["P"], "exp(-mean logvar) as upstream: the larger, the surer"));
+            predicted.push(field(
+                "uncertainty",
+                DType::F64,
+                ["P"],
+                "exp(-mean logvar) as upstream: the larger, the surer",
+            ));
         }
         let mut scores = predicting("a list of pairs of genes");
         scores.push(choice("genes", Value::Null, "over which genes scores are computed; all of the model's"));
@@ -332,7 +346,10 @@ impl Gears {
                         Cells as for \"predict\".",
                 cells: true,
                 inputs: Vec::new(),
-                outputs: interactions::SCORES.iter().map(|name| field(name, DType::F64, ["P"], "of each pair")).collect(),
+                outputs: interactions::SCORES
+                    .iter()
+                    .map(|name| field(name, DType::F64, ["P"], "of each pair"))
+                    .collect(),
                 options: scores,
             },
             Task {

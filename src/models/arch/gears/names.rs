@@ -3,7 +3,8 @@
 /// The three names that need the fewest changes (letters put in, left out, replaced; case does not count) to become `name`.
 pub fn nearest<'a>(name: &str, names: &'a [String]) -> Vec<&'a str> {
     let name: Vec<char> = name.to_uppercase().chars().collect();
-    let mut by_changes: Vec<(usize, &str)> = names.iter().map(|other| (changes(&name, &other.to_uppercase()), other.as_str())).collect();
+    let mut by_changes: Vec<(usize, &str)> =
+        names.iter().map(|other| (changes(&name, &other.to_uppercase()), other.as_str())).collect();
     by_changes.sort_by_key(|&(changes, _)| changes);
     by_changes.into_iter().take(3).map(|(_, name)| name).collect()
 }

@@ -51,7 +51,11 @@ struct Convolutions(Vec<Linear>);
 
 impl Convolutions {
     fn load(loader: &Loader, name: &str, layers: usize, width: usize) -> Result<Self> {
-        Ok(Self((0..layers).map(|i| Linear::load(loader, &format!("{name}.{i}.lin"), width, width)).collect::<Result<_>>()?))
+        Ok(Self(
+            (0..layers)
+                .map(|i| Linear::load(loader, &format!("{name}.{i}.lin"), width, width))
+                .collect::<Result<_>>()?,
+        ))
     }
 
     /// Without a graph nothing but loops.

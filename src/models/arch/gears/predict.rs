@@ -70,7 +70,9 @@ fn lists(options: &Options) -> Result<Vec<Vec<String>>> {
         value.as_array()?.iter().map(texts).collect()
     };
     match options.value("perturbations") {
-        None | Some(Value::Null) => bail!(InvalidArgument, "perturbations: is missing, must be a list of lists of gene names"),
+        None | Some(Value::Null) => {
+            bail!(InvalidArgument, "perturbations: is missing, must be a list of lists of gene names")
+        }
         Some(value) => match read(value) {
             Some(lists) => Ok(lists),
             None => bail!(InvalidArgument, "perturbations: is {value}, must be a list of lists of gene names"),

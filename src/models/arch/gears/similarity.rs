@@ -158,7 +158,15 @@ mod tests {
         let graph = from_gene_sets(&Ctx::new(2), &terms, 20, 0.1).unwrap();
         let third = (1.0f64 / 3.0) as f32;
         let want = [
-            (0, 0, 1.0), (3, 0, 1.0), (1, 0, third), (1, 1, 1.0), (0, 1, third), (3, 1, third), (0, 3, 1.0), (3, 3, 1.0), (1, 3, third),
+            (0, 0, 1.0),
+            (3, 0, 1.0),
+            (1, 0, third),
+            (1, 1, 1.0),
+            (0, 1, third),
+            (3, 1, third),
+            (0, 3, 1.0),
+            (3, 3, 1.0),
+            (1, 3, third),
             (4, 4, 1.0),
         ];
         assert_eq!(edges(&graph), want);

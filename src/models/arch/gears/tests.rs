@@ -171,7 +171,8 @@ fn a_folder_is_built_and_predicts() {
     assert_eq!(bits(&predict(json!({"n_controls": 3}), 2).tensors), bits(&few.tensors));
     assert_eq!(bits(&predict(json!({"n_controls": "all"}), 2).tensors), bits(&predict(json!({}), 2).tensors));
     // Stored cells come first; a stored mean serves without them.
-    let stored = gears.run(&Ctx::new(1), "predict", None, &Default::default(), &options(json!({"perturbations": asked})));
+    let stored =
+        gears.run(&Ctx::new(1), "predict", None, &Default::default(), &options(json!({"perturbations": asked})));
     assert_eq!(stored.unwrap().report["n_controls"], 2);
     let only_mean = Gears { controls: Stored { cells: None, ..gears.controls.clone() }, ..gears.clone() };
     let asked = options(json!({"perturbations": asked}));
@@ -211,15 +212,19 @@ fn interactions_are_of_the_predictions() {
 fn what_is_exported_is_loaded_again() {
     let Some((gears, _, folder)) = built("export") else { return };
     let wanted: Vec<_> = gears.files().unwrap();
-    assert_eq!(wanted.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(), [
-        GENES, PERTS, "graphs.safetensors", "controls.safetensors"
-    ]);
+    assert_eq!(
+        wanted.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(),
+        [GENES, PERTS, "graphs.safetensors", "controls.safetensors"]
+    );
     for (name, bytes) in wanted {
         assert_eq!(std::fs::read(folder.join(&name)).unwrap(), bytes, "{name}");
     }
     let source = open(&fixture("gears-uncertainty").unwrap());
     assert_eq!(gears.config(), source.config());
-    assert_eq!(gears.weights.tensors.len(), tensors(fixture("gears-uncertainty").unwrap().join("model.safetensors")).len());
+    assert_eq!(
+        gears.weights.tensors.len(),
+        tensors(fixture("gears-uncertainty").unwrap().join("model.safetensors")).len()
+    );
     let (genes, again) = (source.gene_embeddings().unwrap(), gears.gene_embeddings().unwrap());
     assert_eq!(genes.to_vec2::<f32>().unwrap(), again.to_vec2::<f32>().unwrap());
     let longest = genes.sqr().unwrap().sum(1).unwrap().max(0).unwrap().to_scalar::<f32>().unwrap();
@@ -323,4 +328,116 @@ fn half_precision_and_empty_batches() {
     second.insert("pert_idx".into(), given["pert_idx"].narrow(0, 1, 1).unwrap());
     let (alone, together) = (forward(&whole, &second), forward(&whole, &given));
     assert_eq!(floats(&alone["pred"]).unwrap(), floats(&together["pred"].get(1).unwrap()).unwrap());
+}
+
+/// A short text of a pickle.
+fn text(text: &str) -> Vec<u8> {
+    [&[0x8c, text.len() as u8], text.as_bytes()].concat()
+}
+
+/// A contiguous tensor of at most two axes as `pickle.dumps` writes it, its storage as `torch.save` of old wrote it.
+fn pickled(tensor: &Tensor) -> Vec<u8> {
+    let (kind, bytes): (&str, Vec<u8>) = match tensor.dtype() {
+        DType::I64 => {
+            let values = tensor.flatten_all().unwrap().to_vec1::<i64>().unwrap();
+            ("LongStorage", values.iter().flat_map(|x| x.to_le_bytes()).collect())
+        }
+        _ => ("FloatStorage", floats(tensor).unwrap().iter().flat_map(|x| x.to_le_bytes()).collect()),
+    };
+    let number = |n: usize| [b"M".as_slice(), &(n as u16).to_le_bytes()].concat();
+    let n = tensor.elem_count();
+    let mut blob = b"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19.\x80\x02M\xe9\x03.".to_vec();
+    blob.extend(b"\x80\x02}X\x0d\0\0\0little_endian\x88s.\x80\x02(X\x07\0\0\0storagectorch\n");
+    blob.extend(kind.as_bytes());
+    blob.extend(b"\nX\x01\0\0\0kX\x03\0\0\0cpu");
+    blob.extend(number(n));
+    blob.extend(b"NtQ.\x80\x02]X\x01\0\0\0ka.");
+    blob.extend((n as u64).to_le_bytes());
+    blob.extend(bytes);
+    let mut out = b"ctorch._utils\n_rebuild_tensor_v2\n(ctorch.storage\n_load_from_bytes\nB".to_vec();
+    out.extend((blob.len() as u32).to_le_bytes());
+    out.extend(blob);
+    out.extend(b"\x85RK\0");
+    let close: &[u8] = if tensor.rank() == 1 { b"\x85" } else { b"\x86" };
+    for lengths in [tensor.dims(), tensor.stride()] {
+        lengths.iter().for_each(|&n| out.extend(number(n)));
+        out.extend(close);
+    }
+    out.extend(b"\x89ccollections\nOrderedDict\n)RtR");
+    out
+}
+
+/// Upstream's checkpoint: settings, the device and the graphs in config.pkl, no names of genes.
+#[test]
+fn a_checkpoint_of_upstreams_is_read() {
+    let Some(path) = fixture("gears-uncertainty") else { return };
+    let inputs = tensors(path.join("inputs.safetensors"));
+    let folder = altered(&path, "upstream", |_| ());
+    let config = crate::models::folder::json(&folder.join("config.json")).unwrap();
+    std::fs::remove_file(folder.join("config.json")).unwrap();
+    let mut pickle = b"\x80\x04}(".to_vec();
+    for (key, value) in config.as_object().unwrap().iter().filter(|(key, _)| *key != "model_type") {
+        pickle.extend(text(key));
+        match value {
+            Value::Bool(true) => pickle.extend(b"\x88"),
+            Value::Bool(false) => pickle.extend(b"\x89"),
+            Value::Number(n) if n.is_f64() => {
+                pickle.extend([b"G".as_slice(), &n.as_f64().unwrap().to_be_bytes()].concat())
+            }
+            other => pickle.extend([b"K".as_slice(), &[other.as_u64().unwrap() as u8]].concat()),
+        }
+    }
+    for name in COEXPRESS.iter().chain(&GO) {
+        pickle.extend(text(name));
+        pickle.extend(pickled(&inputs[*name]));
+    }
+    pickle.extend(text("device"));
+    pickle.extend(text("cuda"));
+    pickle.extend(b"u.");
+    std::fs::write(folder.join("config.pkl"), pickle).unwrap();
+    let gears = open(&folder);
+    assert_eq!(gears.config(), open(&path).config());
+    let arrays = ["x", "pert_idx"].map(|key| (key.to_string(), inputs[&format!("b0.{key}")].clone())).into();
+    let got = gears.forward(&Ctx::new(1), &arrays, &Options::default()).unwrap();
+    let wanted = &tensors(path.join("outputs.safetensors"))["b0.pred_one_by_one"];
+    close("pred", &got["pred"], wanted, TOLERANCE.0, TOLERANCE.1);
+    std::fs::remove_file(folder.join(PERTS)).unwrap();
+    let unnamed = Gears::load(&Folder::new(&folder)).err().unwrap();
+    assert!(
+        unnamed.kind == crate::ErrorKind::NotFound && unnamed.message.contains("pert_data.pert_names"),
+        "{unnamed}"
+    );
+    std::fs::remove_dir_all(folder).unwrap();
+}
+
+/// gene2go is a pickled dictionary of sets.
+#[test]
+fn terms_are_read_from_files() {
+    let Some(path) = fixture("gears-base") else { return };
+    let gears = open(&path);
+    let folder = fresh_folder("terms");
+    std::fs::create_dir_all(&folder).unwrap();
+    let mut pickle = b"\x80\x04}(".to_vec();
+    let mut sets = serde_json::Map::new();
+    for (i, gene) in gears.perts.iter().enumerate() {
+        pickle.extend(text(gene));
+        pickle.extend(b"\x8f(");
+        let terms = [format!("GO:{}", i % 5), format!("GO:{}", 5 + i % 3)];
+        terms.iter().for_each(|term| pickle.extend(text(term)));
+        pickle.push(0x90);
+        sets.insert(gene.clone(), json!(terms));
+    }
+    pickle.extend(b"u.");
+    std::fs::write(folder.join("gene2go.pkl"), pickle).unwrap();
+    std::fs::write(folder.join("gene2go.json"), Value::Object(sets.clone()).to_string()).unwrap();
+    let graph = |sets: Value| {
+        let given = options(json!({"gene_sets": sets, "k": 3}));
+        let output = gears.run(&Ctx::new(2), "graph_go", None, &Default::default(), &given).unwrap();
+        (output.tensors["G_go"].to_vec2::<i64>().unwrap(), floats(&output.tensors["G_go_weight"]).unwrap())
+    };
+    let wanted = graph(Value::Object(sets));
+    assert_eq!(wanted.1.len(), 25 * 4);
+    assert_eq!(graph(json!(folder.join("gene2go.pkl"))), wanted);
+    assert_eq!(graph(json!(folder.join("gene2go.json"))), wanted);
+    std::fs::remove_dir_all(folder).unwrap();
 }

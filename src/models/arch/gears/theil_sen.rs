@@ -66,10 +66,12 @@ fn solved(a: [f64; 2], b: [f64; 2], y: [f64; 2]) -> [f64; 2] {
             (cos, cos * tan)
         }
     };
-    let columns = [[cos * a[0] - sin * b[0], cos * a[1] - sin * b[1]], [sin * a[0] + cos * b[0], sin * a[1] + cos * b[1]]];
+    let columns =
+        [[cos * a[0] - sin * b[0], cos * a[1] - sin * b[1]], [sin * a[0] + cos * b[0], sin * a[1] + cos * b[1]]];
     let lengths = columns.map(|column| inner(&column, &column).sqrt());
     let least = f64::EPSILON * lengths[0].max(lengths[1]);
-    let along = [0, 1].map(|k| if lengths[k] > least { inner(&columns[k], &y) / (lengths[k] * lengths[k]) } else { 0.0 });
+    let along =
+        [0, 1].map(|k| if lengths[k] > least { inner(&columns[k], &y) / (lengths[k] * lengths[k]) } else { 0.0 });
     [cos * along[0] + sin * along[1], cos * along[1] - sin * along[0]]
 }
 
