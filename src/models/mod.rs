@@ -15,13 +15,18 @@ pub mod batches;
 pub mod cells;
 pub mod config;
 pub mod csv;
+pub mod export;
 #[cfg(test)]
 pub mod fixtures;
 pub mod folder;
 pub mod genes;
+#[cfg(feature = "hub")]
+pub mod hub;
 pub mod io;
 pub mod nn;
+pub mod open;
 pub mod options;
+pub mod registry;
 pub mod weights;
 
 use crate::error::Result;

@@ -253,7 +253,7 @@ impl LayerNorm {
 
 /// A sum in sixteen accumulators, folded in a fixed order: the same bits at every width of vectors.
 #[inline(always)]
-fn sum(row: &[f32], f: impl Fn(f32) -> f32) -> f32 {
+pub fn sum(row: &[f32], f: impl Fn(f32) -> f32) -> f32 {
     let mut lanes = [0.0f32; 16];
     let (sixteens, rest) = row.as_chunks::<16>();
     for sixteen in sixteens {
@@ -275,7 +275,7 @@ fn sum(row: &[f32], f: impl Fn(f32) -> f32) -> f32 {
 }
 
 #[inline(always)]
-fn largest(row: &[f32]) -> f32 {
+pub fn largest(row: &[f32]) -> f32 {
     let mut lanes = [f32::NEG_INFINITY; 16];
     let (sixteens, rest) = row.as_chunks::<16>();
     for sixteen in sixteens {

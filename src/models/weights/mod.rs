@@ -2,15 +2,21 @@
 //!
 //! - [`file`](self::file): one interface to all formats, found by their first bytes;
 //! - `safetensors`: by memory map, in one file or in shards;
-//! - `pickle`: a virtual machine for pickles that builds values and calls nothing;
+//! - `pickle`: a virtual machine for pickles that builds values and calls nothing; `globals`: the names that it takes;
+//!   `build`: what it makes of them;
 //! - `torch`: PyTorch's zip checkpoints, and its older format;
 //! - `mindspore`: MindSpore's protobuf checkpoints;
-//! - [`value`]: what they hold: dicts, lists, numbers, texts, tensors.
+//! - [`value`]: what they hold: dicts, lists, numbers, texts, tensors; [`map`](self::map): the bytes of a file.
 
+mod build;
 pub mod file;
+mod globals;
+pub mod map;
 pub mod mindspore;
 pub mod pickle;
 pub mod safetensors;
+#[cfg(test)]
+mod tests;
 pub mod torch;
 pub mod value;
 
@@ -147,9 +153,9 @@ impl<'a> Loader<'a> {
 fn matches(pattern: &str, name: &str) -> bool {
     match pattern.split_once('*') {
         None => pattern == name,
-        Some((before, after)) => name
-            .strip_prefix(before)
-            .is_some_and(|rest| (0..=rest.len()).filter(|&i| rest.is_char_boundary(i)).any(|i| matches(after, &rest[i..]))),
+        Some((before, after)) => name.strip_prefix(before).is_some_and(|rest| {
+            (0..=rest.len()).filter(|&i| rest.is_char_boundary(i)).any(|i| matches(after, &rest[i..]))
+        }),
     }
 }
 
@@ -165,7 +171,8 @@ fn complaint(report: &Report) -> String {
         parts.push(format!("missing: {}", list(report.missing.clone())));
     }
     if !report.mismatched.is_empty() {
-        let shapes = report.mismatched.iter().map(|(name, found, want)| format!("{name} is {found:?}, must be {want:?}"));
+        let shapes =
+            report.mismatched.iter().map(|(name, found, want)| format!("{name} is {found:?}, must be {want:?}"));
         parts.push(format!("of another shape than the configuration asks for: {}", list(shapes.collect())));
     }
     if !report.unexpected.is_empty() {
