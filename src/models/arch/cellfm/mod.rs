@@ -5,7 +5,7 @@
 //!
 //! Each gene is a vector of a table plus a vector of its value; the cell has a token of its own in front. The layers have no
 //! softmax and no positions: keys and values are summed over the genes first, so that cost and memory are linear in the number
-//! of genes. See [`network`] for the layers, [`values`] for how counts become values, [`genes`] for the list of genes. The
+//! of genes. `network` holds the layers, `values` how counts become values, `genes` the list of genes. The
 //! cell's vector after the last layer, not normalised, is its embedding.
 //!
 //! MindSpore's defaults are part of the model: LeakyReLU's slope is 0.2 and LayerNorm's eps 1e-7, where the ports to torch have 0.01

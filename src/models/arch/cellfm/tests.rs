@@ -440,3 +440,35 @@ fn other_names_and_lists_are_read() {
     fs::write(made.0.join("config.json"), config.to_string()).unwrap();
     assert!(refused(&made.0).contains("\"lora\" is 4"));
 }
+
+#[test]
+fn products_divided_among_threads_have_the_same_bits() {
+    let Some(path) = fixture("cellfm-padzero") else { return };
+    let made = made("wide", &path);
+    let wide = |n: usize| if n == 16 { 256 } else { n };
+    let widened = tensors(path.join("model.safetensors")).into_iter().map(|(name, x)| {
+        let shape: Vec<usize> = x.dims().iter().map(|&n| wide(n)).collect();
+        let number = |i: usize| ((i * 7919 + name.len() * 31) % 257) as f32 / 2057.0 - 0.0625;
+        let numbers = (0..shape.iter().product()).map(number).collect();
+        (name, Tensor::from_vec(numbers, shape, &Device::Cpu).unwrap())
+    });
+    candle_core::safetensors::save(&widened.collect(), made.0.join("model.safetensors")).unwrap();
+    let mut config: Value = serde_json::from_slice(&fs::read(path.join("config.json")).unwrap()).unwrap();
+    config["enc_dims"] = json!(256);
+    fs::write(made.0.join("config.json"), config.to_string()).unwrap();
+    let model = load(&made.0).unwrap();
+    let l = 301;
+    let genes: Vec<i64> = (0..2 * l as i64).map(|i| i * 13 % 31).collect();
+    let values: Vec<f32> = (0..2 * l).map(|i| (i % 17) as f32 / 3.0).collect();
+    let inputs = Tensors::from([
+        ("gene".into(), Tensor::from_vec(genes, (2, l), &Device::Cpu).unwrap()),
+        ("expr".into(), Tensor::from_vec(values, (2, l), &Device::Cpu).unwrap()),
+        ("zero_idx".into(), Tensor::ones((2, l + 1), DType::F32, &Device::Cpu).unwrap()),
+    ]);
+    let run = |threads| bits(&model.forward(&Ctx::new(threads), &inputs, &Options::default()).unwrap()["expr_emb"]);
+    let whole = run(1);
+    assert!(whole.iter().all(|&x| f32::from_bits(x).is_finite()));
+    for threads in [2, 3, 5] {
+        assert_eq!(run(threads), whole, "{threads}");
+    }
+}

@@ -2,8 +2,8 @@
 //!
 //! Rosen et al., "Universal Cell Embeddings: A Foundation Model for Cell Biology", bioRxiv 2023; snap-stanford/UCE (MIT).
 //!
-//! A token is a row of a table of protein embeddings (ESM2), so a gene of any species is one; see [`sentence`] for how a cell
-//! becomes a sentence, [`genome`] for the genes, [`tokens`] for the table, [`network`] for the layers. A row is scaled to
+//! A token is a row of a table of protein embeddings (ESM2), so a gene of any species is one; `sentence` says how a cell
+//! becomes one, `genome` holds the genes, `tokens` the table, `network` the layers. A row is scaled to
 //! length 1, projected, multiplied by the square root of the width, a sinusoidal position added; then come post-norm layers,
 //! and a decoder, whose output at the first token, scaled to length 1, is the cell's embedding. The binary decoder says from
 //! a cell and a gene whether the cell expresses it.
@@ -23,7 +23,7 @@
 //! expresses it, of rows of length 1, as the encoder gets them.
 //!
 //! Memory: the table of tokens (3 GB) stays in its file. With the 33 layers the weights are 2.6 GB in f32, and each cell that is
-//! being run takes about 40 MB more.
+//! being run takes about 60 MB more.
 
 mod config;
 mod genome;

@@ -5,7 +5,7 @@
 //! the chromosome, its genes by where they start, as often as they were drawn, and the token that closes it.
 //!
 //! The original draws from numpy's global generator, which its scripts never seed, so its sentences cannot be had again.
-//! Here a cell's draws depend on the seed and on the number of the cell alone; [`explicit`] takes the draws themselves.
+//! Here a cell's draws depend on the seed and on the number of the cell alone; `explicit` takes the draws themselves.
 
 use crate::error::Result;
 use crate::models::Tensors;

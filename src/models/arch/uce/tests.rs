@@ -356,3 +356,71 @@ fn a_configuration_is_read_back_as_it_was_written() {
     fs::write(made.0.join("config.json"), unknown.to_string()).unwrap();
     assert!(refused(&made.0).contains("\"heads\""));
 }
+
+/// The fixture's model at another width, with numbers that have no meaning.
+fn widened(made: &Made, fixture: &Path) {
+    let wide = |n: usize| match n {
+        12 => 64,
+        16 => 256,
+        24 => 200,
+        28 => 320,
+        40 => 512,
+        48 => 768,
+        n => n,
+    };
+    let widened = tensors(fixture.join("model.safetensors")).into_iter().map(|(name, x)| {
+        let shape: Vec<usize> = x.dims().iter().map(|&n| wide(n)).collect();
+        let number = |i: usize| ((i * 7919 + name.len() * 31) % 257) as f32 / 2057.0 - 0.0625;
+        let numbers = (0..shape.iter().product()).map(number).collect();
+        (name, Tensor::from_vec(numbers, shape, &Device::Cpu).unwrap())
+    });
+    candle_core::safetensors::save(&widened.collect(), made.0.join("model.safetensors")).unwrap();
+    let mut config: Value = serde_json::from_slice(&fs::read(fixture.join("config.json")).unwrap()).unwrap();
+    for key in ["token_dim", "d_model", "d_hid", "output_dim"] {
+        config[key] = json!(wide(config[key].as_u64().unwrap() as usize));
+    }
+    config["binary_hidden"] = json!([64, 32, 256]);
+    config["nhead"] = json!(4);
+    fs::write(made.0.join("config.json"), config.to_string()).unwrap();
+}
+
+#[test]
+fn products_divided_among_threads_have_the_same_bits() {
+    let Some(path) = fixture("uce-base") else { return };
+    let made = made("wide", &path, &[]);
+    widened(&made, &path);
+    let model = load(&made.0).unwrap();
+    let l = 301;
+    let tokens: Vec<i64> = (0..2 * l as i64).map(|i| i * 13 % 80).collect();
+    let inputs = Tensors::from([
+        ("token_ids".into(), Tensor::from_vec(tokens, (2, l), &Device::Cpu).unwrap()),
+        ("mask".into(), Tensor::ones((2, l), DType::F32, &Device::Cpu).unwrap()),
+    ]);
+    let run = |threads| {
+        floats(&model.forward(&Ctx::new(threads), &inputs, &Options::default()).unwrap()["gene_output"]).unwrap()
+    };
+    let whole = run(1);
+    assert!(whole.iter().all(|x| x.is_finite()));
+    for threads in [2, 3, 5] {
+        assert_eq!(bits(&run(threads)), bits(&whole), "{threads}");
+    }
+}
+
+#[test]
+fn the_originals_files_are_read() {
+    let Some(path) = fixture("uce-base") else { return };
+    let csv = "species,gene_symbol,chromosome,start\nhuman,TP53,17,7661779\nhuman,BRCA2,13,32315508\n";
+    let made = made("original", &path, &[("species_chrom.csv", csv), ("species_offsets.json", "{\"human\": 5}")]);
+    let row = tensors(path.join("model.safetensors"))[tokens::TABLE].narrow(0, 5, 1).unwrap().squeeze(0).unwrap();
+    fs::create_dir(made.0.join("protein_embeddings")).unwrap();
+    let proteins = made.0.join("protein_embeddings/Homo_sapiens.GRCh38.gene_symbol_to_embedding_ESM2.pt");
+    candle_core::safetensors::save(&[("Tp53", row)].into_iter().collect(), proteins).unwrap();
+    let model = load(&made.0).unwrap();
+    assert_eq!(model.genes(), ["TP53"]);
+    let locus = model.genome.species("human").unwrap().loci[0];
+    assert_eq!((locus.token, locus.chromosome, locus.start), (5, 1, 7_661_779));
+    fs::write(made.0.join("species_offsets.json"), "{\"human\": 6}").unwrap();
+    assert!(refused(&made.0).contains("protein embedding of \"TP53\" is not row 6"), "{}", refused(&made.0));
+    fs::write(made.0.join("species_offsets.json"), "{\"mouse\": 6}").unwrap();
+    assert!(refused(&made.0).contains("has no \"human\""), "{}", refused(&made.0));
+}
