@@ -36,7 +36,8 @@ def main(request_file: str) -> None:
 
 
 def measure(name: str, request: dict[str, Any]) -> dict[str, Any]:
-    import ours  # noqa: F401  registers
+    import models  # noqa: F401  registers
+    import ours  # noqa: F401
     import peers  # noqa: F401
     from operations import OPERATIONS
     from workloads import workload

@@ -23,7 +23,8 @@ ROOT = HERE.parent
 sys.path.insert(0, str(HERE))
 
 import footprint  # noqa: E402
-import ours  # noqa: E402, F401  registers its calls
+import models  # noqa: E402, F401  registers its calls
+import ours  # noqa: E402, F401
 import peers  # noqa: E402, F401
 import render  # noqa: E402
 import seurat  # noqa: E402, F401

@@ -14,14 +14,19 @@ pub mod arch;
 pub mod batches;
 pub mod cells;
 pub mod config;
+pub mod csv;
 pub mod export;
 #[cfg(test)]
 pub mod fixtures;
 pub mod folder;
 pub mod genes;
+#[cfg(feature = "hub")]
+pub mod hub;
 pub mod io;
 pub mod nn;
+pub mod open;
 pub mod options;
+pub mod registry;
 pub mod weights;
 
 use crate::error::Result;
@@ -32,7 +37,7 @@ use io::Io;
 use options::Options;
 use serde_json::Value;
 use std::collections::BTreeMap;
-use weights::Loaded;
+use weights::{Loaded, WeightFile};
 
 /// Named arrays: the inputs and outputs of a model, in the types that they have in the original implementation.
 pub type Tensors = BTreeMap<String, Tensor>;
@@ -50,6 +55,12 @@ pub trait Model: Send + Sync {
 
     /// The weights under the names of the checkpoint, and what was missing or left over when they were loaded.
     fn weights(&self) -> &Loaded;
+
+    /// Tensors of the checkpoint that stay in their file, being too large for memory, and that `export` writes beside
+    /// [`Model::weights`]: the name in the checkpoint, the file, the name in it.
+    fn tables(&self) -> Vec<(&'static str, &WeightFile, &str)> {
+        Vec::new()
+    }
 
     /// The genes that the model knows, in the order of the rows of [`Model::gene_embeddings`].
     fn genes(&self) -> Vec<String>;

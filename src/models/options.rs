@@ -81,6 +81,15 @@ impl Options {
         }
     }
 
+    /// Those that nobody has asked for yet, for the next in line; here they count as asked for.
+    pub fn rest(&self) -> Self {
+        let mut asked = self.asked.borrow_mut();
+        let rest: Map<String, Value> =
+            self.given.iter().filter(|(name, _)| !asked.contains(*name)).map(|(name, value)| (name.clone(), value.clone())).collect();
+        asked.extend(rest.keys().cloned());
+        rest.into()
+    }
+
     /// Fails if there is an option that was not asked for, naming it and those that were.
     pub fn finish(&self) -> Result<()> {
         let asked = self.asked.borrow();

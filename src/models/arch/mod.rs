@@ -1,5 +1,6 @@
 //! The families: one file or folder each.
 
+pub mod bert;
 pub mod cellfm;
 pub mod gears;
 pub mod genecompass;

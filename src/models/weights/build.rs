@@ -25,7 +25,7 @@ impl Machine<'_> {
         match global {
             Global::Dict => self.dict(arguments),
             Global::DefaultDict => self.dict(arguments.get(1..).unwrap_or_default()),
-            Global::Namespace if arguments.is_empty() => self.make(Node::Dict(Vec::new())),
+            Global::Namespace if arguments.is_empty() => self.make(Node::Namespace(Vec::new())),
             Global::List => {
                 let items = self.copied(arguments)?;
                 self.make(Node::List(items))
@@ -45,7 +45,7 @@ impl Machine<'_> {
             Global::NumpyDtype => self.elements(arguments),
             Global::NumpyScalar => self.scalar(arguments),
             Global::NumpyReconstruct => self.make(Node::Blank),
-            Global::NumpyFromBuffer => self.from_buffer(arguments),
+            Global::NumpyFromBuffer => self.buffered(arguments),
             Global::LoadFromBytes => self.blob(arguments),
             Global::RebuildTensor => match arguments {
                 [storage, offset, shape, strides, ..] => self.tensor(*storage, *offset, *shape, *strides, None),
@@ -104,21 +104,18 @@ impl Machine<'_> {
                 }
                 Ok(())
             }
-            Some(Node::Dict(_)) => {
+            Some(Node::Namespace(_)) => {
                 let items = match self.node(state) {
-                    Some(Node::Dict(items)) if items.len() % 2 == 0 => items.clone(),
-                    Some(Node::Tuple(_)) | None => Vec::new(),
-                    _ => return Err(self.wrong("an object's state is not a dict")),
+                    Some(Node::Dict(items)) => items.clone(),
+                    _ => return Err(self.wrong("a namespace's state is not a dict")),
                 };
                 self.spend_values(items.len())?;
-                if let Some(Node::Dict(dict)) = self.node_mut(object)
-                    && dict.is_empty()
-                {
-                    dict.extend(items);
+                if let Some(Node::Namespace(variables)) = self.node_mut(object) {
+                    variables.extend(items);
                 }
                 Ok(())
             }
-            Some(Node::Tensor(_)) => Ok(()),
+            Some(Node::Tensor(_) | Node::Dict(_)) => Ok(()),
             _ => Err(self.wrong("it sets the state of what has none")),
         }
     }
@@ -359,7 +356,7 @@ impl Machine<'_> {
     }
 
     /// Protocol 5: (buffer, type, shape, order).
-    fn from_buffer(&mut self, arguments: &[Item]) -> Result<Item> {
+    fn buffered(&mut self, arguments: &[Item]) -> Result<Item> {
         let [data, elements, shape, order] = *arguments else {
             return Err(self.wrong("an array of numpy has other than four parts"));
         };

@@ -45,7 +45,11 @@ impl WeightFile {
         } else if mindspore::is_checkpoint(&bytes) {
             Ok(Self::MindSpore(MindSpore::open(bytes)?))
         } else {
-            bail!(Checkpoint, "{}: is no file of weights: no safetensors, PyTorch or MindSpore", bytes.name)
+            bail!(
+                Checkpoint,
+                "{}: is no file of weights of safetensors, PyTorch or MindSpore, or truncated",
+                bytes.name
+            )
         }
     }
 

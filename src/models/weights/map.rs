@@ -18,6 +18,10 @@ enum Held {
     Memory(Arc<Vec<u8>>),
 }
 
+/// Fewer bytes are not worth the call that gives their pages back.
+#[cfg(unix)]
+const LEAST: usize = 1 << 20;
+
 impl Bytes {
     pub fn open(path: &Path) -> Result<Self> {
         let name = path.display().to_string();
@@ -25,9 +29,10 @@ impl Bytes {
             let kind = if error.kind() == std::io::ErrorKind::NotFound { ErrorKind::NotFound } else { ErrorKind::Io };
             Error::new(kind, format!("{}: cannot be read: {error}", path.display()))
         };
-        let file = File::open(path).map_err(failed)?;
-        let about = file.metadata().map_err(failed)?;
+        // Asked first: to open a pipe waits for its writer.
+        let about = std::fs::metadata(path).map_err(failed)?;
         ensure!(about.is_file(), Io, "{name}: is not a file");
+        let file = File::open(path).map_err(failed)?;
         if about.len() == 0 {
             return Ok(Self { name, held: Held::Memory(Default::default()) });
         }
@@ -62,9 +67,9 @@ impl Bytes {
     }
 
     /// Gives the pages of a part back to the system; who looks at them again has them read again.
+    #[cfg_attr(not(unix), allow(unused_variables))]
     pub fn release(&self, start: usize, length: usize) {
-        // A few pages are not worth the call.
-        const LEAST: usize = 1 << 20;
+        #[cfg(unix)]
         if let Held::Mapped(map) = &self.held
             && length >= LEAST
             && start.checked_add(length).is_some_and(|end| end <= map.len())

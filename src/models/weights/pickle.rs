@@ -101,6 +101,8 @@ pub(super) enum Node {
     Tuple(Vec<Item>),
     /// Key, value, key, value.
     Dict(Vec<Item>),
+    /// As a dict, but filled by its state.
+    Namespace(Vec<Item>),
     Global(&'static Allowed),
     Object(&'static str, Vec<Item>),
     Tensor(Arc<TensorView>),
@@ -344,7 +346,7 @@ impl<'a> Machine<'a> {
     fn set(&mut self, items: Vec<Item>) -> Result<()> {
         let top = self.top()?;
         match self.node_mut(top) {
-            Some(Node::Dict(dict)) if items.len() % 2 == 0 => dict.extend(items),
+            Some(Node::Dict(dict)) if items.len().is_multiple_of(2) => dict.extend(items),
             _ => return Err(self.wrong("it sets keys of what is not a dict, or a key without a value")),
         }
         Ok(())
@@ -723,7 +725,7 @@ impl<'a> Machine<'a> {
                 let length = items.len();
                 Ok(Value::Tuple(self.trees(number, length, depth)?))
             }
-            Some(Node::Dict(items)) => {
+            Some(Node::Dict(items) | Node::Namespace(items)) => {
                 let length = items.len();
                 let mut pairs = Vec::new();
                 let mut key = None;
@@ -762,9 +764,13 @@ impl<'a> Machine<'a> {
         let mut values = Vec::with_capacity(length);
         for i in 0..length {
             let item = match self.nodes.get(node) {
-                Some(Node::List(items) | Node::Tuple(items) | Node::Dict(items) | Node::Object(_, items)) => {
-                    items.get(i).copied()
-                }
+                Some(
+                    Node::List(items)
+                    | Node::Tuple(items)
+                    | Node::Dict(items)
+                    | Node::Namespace(items)
+                    | Node::Object(_, items),
+                ) => items.get(i).copied(),
                 _ => None,
             };
             values.push(self.tree(item.unwrap_or(Item::None), depth + 1)?);

@@ -68,6 +68,11 @@ impl Safetensors {
             let Some(shard) = shard.as_str().filter(|shard| is_plain(shard)) else {
                 bail!(Checkpoint, "{name}: {tensor} is in {shard}, which must be the name of a file beside it")
             };
+            ensure!(
+                shard.ends_with(".safetensors"),
+                Unsupported,
+                "{name}: {tensor} is in {shard}, only shards in safetensors are read"
+            );
             if !opened.contains_key(shard) {
                 ensure!(shards.len() < SHARDS, Checkpoint, "{name}: has more than {SHARDS} shards");
                 let bytes = Bytes::open(&folder.join(shard))?;
@@ -102,7 +107,7 @@ impl Safetensors {
 
     pub fn rows(&self, name: &str, rows: &[u32]) -> Result<Tensor> {
         let (place, bytes, part) = self.part(name)?;
-        let tensor = place.layout.rows(name, rows, part, &|_, _| {})?;
+        let tensor = place.layout.rows(name, rows, part)?;
         bytes.release(place.start, place.length);
         Ok(tensor)
     }
@@ -183,7 +188,7 @@ pub fn save(path: &Path, tensors: &Tensors, metadata: &BTreeMap<String, String>)
     written
 }
 
-fn failed(path: &Path, error: io::Error) -> Error {
+pub(super) fn failed(path: &Path, error: io::Error) -> Error {
     match error.kind() {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Error::new(
             ErrorKind::DiskFull,

@@ -299,6 +299,9 @@ fn dicts_namespaces_and_long_numbers() {
     // Of equal keys the last one counts.
     let twice = unpickled(b"\x80\x02}(X\x01\0\0\0aK\x01X\x01\0\0\0aK\x02u.").unwrap();
     assert!(matches!(twice.get("a"), Some(Value::Int(2))));
+    // Attributes of a dict are no keys of it.
+    let attributes = unpickled(b"\x80\x02ccollections\nOrderedDict\n)R}X\x09\0\0\0_metadataNsb.").unwrap();
+    assert!(matches!(attributes, Value::Dict(items) if items.is_empty()));
     // The old way to objects.
     let old =
         unpickled(b"ccopy_reg\n_reconstructor\n(cargparse\nNamespace\nc__builtin__\nobject\nNtR(dVa\nI1\nsb.").unwrap();
@@ -781,6 +784,8 @@ fn shards_are_one_model() {
     refused(index(&|map| drop(map.insert("more".into(), "a.safetensors".into()))));
     let missing = index(&|map| drop(map.insert("table".into(), "c.safetensors".into()))).err().unwrap();
     assert_eq!(missing.kind, ErrorKind::NotFound);
+    let torch = index(&|map| drop(map.insert("table".into(), "pytorch_model-1.bin".into()))).err().unwrap();
+    assert_eq!(torch.kind, ErrorKind::Unsupported);
     refused(of(b"{\"a\": 1}"));
     refused(of(b"{"));
 }
@@ -820,6 +825,30 @@ fn broken_safetensors_are_refused() {
         format!("\"{i}\":{{\"dtype\":\"F32\",\"shape\":[{}],\"data_offsets\":[{from},{}]}}", step / 4, from + step)
     });
     refused(of(&header(&format!("{{{}}}", huge.collect::<Vec<_>>().join(",")), 8)));
+}
+
+#[test]
+fn a_tensor_is_held_once() {
+    let scratch = Scratch::new();
+    let path = scratch.0.join("large.safetensors");
+    let table = Tensor::zeros((1024, 16 * 1024), DType::F32, &Device::Cpu).unwrap();
+    save(&path, &Tensors::from([("table".into(), table)]), &BTreeMap::new()).unwrap();
+    let file = WeightFile::open(&path).unwrap();
+    assert_eq!(file.tensor("table").unwrap().elem_count(), 16 << 20);
+    file.rows("table", &(0..1024).collect::<Vec<u32>>()).unwrap();
+    // Of the 64 MiB of the map hardly any pages are left.
+    let maps = fs::read_to_string("/proc/self/smaps").unwrap_or_default();
+    let name = path.display().to_string();
+    let mapped = maps.lines().skip_while(|line| !line.ends_with(&name));
+    let resident = mapped.skip(1).find_map(|line| line.strip_prefix("Rss:")).unwrap_or("0 kB").trim();
+    let kilobytes: u64 = resident.trim_end_matches(" kB").trim().parse().unwrap();
+    assert!(kilobytes < 1024, "{kilobytes} kB");
+}
+
+#[test]
+fn a_full_disk_has_its_own_error() {
+    let full = std::io::Error::from_raw_os_error(libc::ENOSPC);
+    assert_eq!(super::safetensors::failed(Path::new("x"), full).kind, ErrorKind::DiskFull);
 }
 
 // ---- MindSpore

@@ -119,31 +119,33 @@ impl Torch {
 
     /// A tensor of the tree; the name is for messages.
     pub fn read(&self, name: &str, view: &TensorView) -> Result<Tensor> {
-        let (bytes, release) = self.open_storage(view)?;
-        view.layout.tensor(name, &bytes, &release)
+        let (bytes, start) = self.open_storage(view)?;
+        view.layout.tensor(name, &bytes, &|at, length| self.release(start, at, length))
     }
 
     pub fn rows(&self, name: &str, rows: &[u32]) -> Result<Tensor> {
         let view = self.view(name)?;
-        let (bytes, release) = self.open_storage(view)?;
-        view.layout.rows(name, rows, &bytes, &release)
+        let (bytes, start) = self.open_storage(view)?;
+        let read = view.layout.rows(name, rows, &bytes)?;
+        self.release(start, 0, bytes.len());
+        Ok(read)
     }
 
-    /// The bytes of a tensor's storage, and how their pages are given back.
-    fn open_storage<'a>(&'a self, view: &'a TensorView) -> Result<(Cow<'a, [u8]>, impl Fn(usize, usize) + 'a)> {
-        let (bytes, start) = match &view.storage {
-            Storage::Held(bytes) => (Cow::Borrowed(bytes.as_slice()), None),
+    /// The bytes of a tensor's storage, and where they lie in the file, if they do as they are.
+    fn open_storage<'a>(&'a self, view: &'a TensorView) -> Result<(Cow<'a, [u8]>, Option<usize>)> {
+        match &view.storage {
+            Storage::Held(bytes) => Ok((Cow::Borrowed(bytes.as_slice()), None)),
             Storage::File(number) => {
                 let start = self.places.get(*number).filter(|place| !place.deflated).map(|place| place.start);
-                (place(&self.bytes, &self.places, *number)?, start)
+                Ok((place(&self.bytes, &self.places, *number)?, start))
             }
-        };
-        let release = move |at: usize, length: usize| {
-            if let Some(start) = start {
-                self.bytes.release(start + at, length);
-            }
-        };
-        Ok((bytes, release))
+        }
+    }
+
+    fn release(&self, start: Option<usize>, at: usize, length: usize) {
+        if let Some(start) = start {
+            self.bytes.release(start + at, length);
+        }
     }
 }
 
@@ -319,7 +321,18 @@ fn unwrapped(value: &Value) -> &Value {
     if items.iter().any(|(_, item)| matches!(item, Value::Tensor(_))) {
         return value;
     }
-    WRAPPERS.iter().find_map(|key| value.get(key).filter(|inner| matches!(inner, Value::Dict(_)))).unwrap_or(value)
+    // "model" may also be a configuration.
+    let inner = |key: &&str| value.get(key).filter(|inner| matches!(inner, Value::Dict(_)) && has_tensors(inner));
+    WRAPPERS.iter().find_map(inner).unwrap_or(value)
+}
+
+fn has_tensors(value: &Value) -> bool {
+    match value {
+        Value::Tensor(_) => true,
+        Value::Dict(items) => items.iter().any(|(_, item)| has_tensors(item)),
+        Value::List(items) | Value::Tuple(items) => items.iter().any(has_tensors),
+        _ => false,
+    }
 }
 
 /// All tensors of a tree, under the names that lead to them, with dots between.

@@ -189,11 +189,11 @@ impl Layout {
     /// The whole tensor from its storage's bytes.
     pub fn tensor(&self, name: &str, bytes: &[u8], release: Release) -> Result<Tensor> {
         self.check(name, bytes.len())?;
-        self.decode(name, &self.shape, &[self.clone()], bytes, release)
+        self.decode(name, &self.shape, std::slice::from_ref(self), bytes, release)
     }
 
     /// Some rows, in this order, from its storage's bytes.
-    pub fn rows(&self, name: &str, rows: &[u32], bytes: &[u8], release: Release) -> Result<Tensor> {
+    pub fn rows(&self, name: &str, rows: &[u32], bytes: &[u8]) -> Result<Tensor> {
         self.check(name, bytes.len())?;
         let (Some((&extent, inner)), Some((&stride, strides))) = (self.shape.split_first(), self.strides.split_first())
         else {
@@ -207,7 +207,7 @@ impl Layout {
             parts.push(Layout { kind: self.kind, shape, strides, offset: self.offset + row * stride });
         }
         let shape: Vec<usize> = [rows.len()].iter().chain(inner).copied().collect();
-        self.decode(name, &shape, &parts, bytes, release)
+        self.decode(name, &shape, &parts, bytes, &|_, _| {})
     }
 
     fn decode(&self, name: &str, shape: &[usize], parts: &[Layout], bytes: &[u8], release: Release) -> Result<Tensor> {
