@@ -52,3 +52,27 @@ pub fn read(path: &Path) -> Result<Vec<String>> {
         })
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lists_are_read_in_each_of_their_forms() {
+        let base = std::env::temp_dir().join(format!("scnative-scfoundation-genes-{}", std::process::id()));
+        fs::create_dir_all(&base).unwrap();
+        let written = |name: &str, text: &str| {
+            fs::write(base.join(name), text).unwrap();
+            read(&base.join(name))
+        };
+        let both = vec!["A1BG".to_string(), "A2M".to_string()];
+        assert_eq!(written(FILES[0], "[\"A1BG\", \"A2M\"]").unwrap(), both);
+        assert_eq!(written(FILES[1], "gene_name\tindex\r\nA1BG\t0\r\nA2M\t1\r\n").unwrap(), both);
+        assert_eq!(written(FILES[2], "A1BG\nA2M").unwrap(), both);
+        assert_eq!(find(&Folder::new(&base), 2).unwrap(), Some(both));
+        assert!(find(&Folder::new(&base), 3).unwrap_err().message.contains("must have 3"));
+        assert!(written(FILES[0], "{\"A1BG\": 0}").unwrap_err().message.contains("no list"));
+        assert!(written(FILES[1], "index\tgene_name\n0\n").unwrap_err().message.contains("gene_name"));
+        fs::remove_dir_all(&base).unwrap();
+    }
+}

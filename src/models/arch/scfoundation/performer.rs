@@ -166,3 +166,90 @@ impl Layer {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const D: usize = 4;
+    const HEADS: usize = 2;
+    const FEATURES: usize = 9;
+
+    /// Numbers that repeat nowhere.
+    fn waves(rows: usize, columns: usize, speed: f64) -> Tensor {
+        let values: Vec<f32> = (0..rows * columns).map(|i| (2.0 * (i as f64 * speed).sin()) as f32).collect();
+        Tensor::from_vec(values, (rows, columns), &Device::Cpu).unwrap()
+    }
+
+    fn layer(matrix: &Tensor) -> Layer {
+        let width = HEADS * D;
+        let same = || Linear::new(Tensor::eye(width, DType::F32, &Device::Cpu).unwrap(), None).unwrap();
+        let ones = Tensor::ones(width, DType::F32, &Device::Cpu).unwrap();
+        let norm = || LayerNorm::new(&ones, &ones.zeros_like().unwrap(), NORM_EPS).unwrap();
+        Layer {
+            attention_norm: norm(),
+            q: same(),
+            k: same(),
+            v: same(),
+            out: same(),
+            projection: (matrix.t().unwrap().contiguous().unwrap() * (D as f64).powf(-0.25)).unwrap(),
+            feed_norm: norm(),
+            w1: same(),
+            w2: same(),
+            heads: HEADS,
+            d: D,
+        }
+    }
+
+    /// The definition, in f64, over all tokens at once.
+    fn defined(matrix: &[Vec<f32>], q: &[Vec<f32>], k: &[Vec<f32>], v: &[Vec<f32>]) -> Vec<Vec<f64>> {
+        let scale = (D as f64).powf(-0.25);
+        let raw = |x: &[f32]| -> Vec<f64> {
+            let dot = |p: &Vec<f32>| p.iter().zip(x).map(|(&p, &x)| p as f64 * x as f64 * scale).sum();
+            matrix.iter().map(dot).collect()
+        };
+        let top_of = |all: &[f64]| all.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        let features = |x: &[f32], top: f64| -> Vec<f64> {
+            let square = x.iter().map(|&x| (x as f64 * scale).powi(2)).sum::<f64>() / 2.0;
+            raw(x).into_iter().map(|y| (y - square - top).exp() + 1e-4).collect()
+        };
+        let part = |row: &Vec<f32>, h: usize| row[h * D..(h + 1) * D].to_vec();
+        let keys: Vec<Vec<f64>> =
+            (0..HEADS).flat_map(|h| k.iter().map(move |row| (row, h))).map(|(row, h)| raw(&part(row, h))).collect();
+        let top = top_of(&keys.concat());
+        let mut out = vec![Vec::new(); q.len()];
+        for h in 0..HEADS {
+            let keys: Vec<Vec<f64>> = k.iter().map(|row| features(&part(row, h), top)).collect();
+            for (row, out) in q.iter().zip(&mut out) {
+                let query = part(row, h);
+                let query = features(&query, top_of(&raw(&query)));
+                let weights: Vec<f64> =
+                    keys.iter().map(|key| key.iter().zip(&query).map(|(a, b)| a * b).sum::<f64>()).collect();
+                let whole: f64 = weights.iter().sum();
+                for j in 0..D {
+                    out.push(weights.iter().zip(v).map(|(w, v)| w * v[h * D + j] as f64).sum::<f64>() / whole);
+                }
+            }
+        }
+        out
+    }
+
+    #[test]
+    fn attention_in_blocks_is_its_definition() {
+        let tokens = ROWS + 137;
+        let matrix = waves(FEATURES, D, 1.7);
+        let [q, k, v] = [0.31, 0.77, 1.13].map(|speed| waves(tokens, HEADS * D, speed));
+        let layer = layer(&matrix);
+        let got = layer.attend(&q, &k, &v, layer.largest(&k).unwrap()).unwrap();
+        let rows = |x: &Tensor| x.to_vec2::<f32>().unwrap();
+        // Every fortieth query, all keys.
+        let some: Vec<usize> = (0..tokens).step_by(40).collect();
+        let queries: Vec<Vec<f32>> = some.iter().map(|&i| rows(&q)[i].clone()).collect();
+        let want = defined(&rows(&matrix), &queries, &rows(&k), &rows(&v));
+        let got = rows(&got);
+        for (&i, want) in some.iter().zip(&want) {
+            assert_eq!(got[i].len(), want.len());
+            assert!(got[i].iter().zip(want).all(|(&g, w)| (g as f64 - w).abs() < 1e-5), "{:?} is not {want:?}", got[i]);
+        }
+    }
+}
