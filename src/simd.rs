@@ -45,21 +45,72 @@ pub fn prefetch_range<T>(slice: &[T], range: std::ops::Range<usize>) {
 /// Entries of the table of [`replace_small_counts`].
 pub(crate) const TABLE: usize = 32;
 
-/// Replaces each value that is a whole number from 0 (not -0) to 31 by its entry in the table, eight at a time. Eights with
-/// any other value stay as they are, and so does the rest that is no eight; where they begin is appended to `left`.
+/// Replaces each value that is a whole number from 0 (not -0) to 31 by its entry in the table, and appends to `left` where those
+/// begin that stay as they are: so many together as it returns, or what is left of the slice.
 #[inline(always)]
-pub fn replace_small_counts(values: &mut [f32], table: &[f32; TABLE], left: &mut Vec<usize>) {
+pub fn replace_small_counts(values: &mut [f32], table: &[f32; TABLE], left: &mut Vec<u32>) -> usize {
     #[cfg(target_arch = "x86_64")]
-    if std::arch::is_x86_feature_detected!("avx2") {
-        // SAFETY: the processor has AVX2.
-        return unsafe { replace_small_counts_avx2(values, table, left) };
+    {
+        if std::arch::is_x86_feature_detected!("avx512f") {
+            // SAFETY: the processor has AVX-512.
+            unsafe { replace_small_counts_avx512(values, table, left) };
+            return 1;
+        }
+        if std::arch::is_x86_feature_detected!("avx2") {
+            // SAFETY: the processor has AVX2.
+            unsafe { replace_small_counts_avx2(values, table, left) };
+            return 8;
+        }
     }
-    left.extend((0..values.len()).step_by(8));
+    left.extend((0..values.len() as u32).step_by(8));
+    8
+}
+
+/// One look-up in two registers for sixteen values; those that are no small counts are told apart one by one.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f")]
+fn replace_small_counts_avx512(values: &mut [f32], table: &[f32; TABLE], left: &mut Vec<u32>) {
+    use std::arch::x86_64::*;
+    // SAFETY: sixteen entries each.
+    let (low, high) = unsafe { (_mm512_loadu_ps(table.as_ptr()), _mm512_loadu_ps(table[16..].as_ptr())) };
+    let last = _mm512_set1_epi32(TABLE as i32 - 1);
+    let mut places = _mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0);
+    // Which of sixteen values are small counts, and what becomes of all.
+    let looked_up = |value: __m512| {
+        let count = _mm512_cvttps_epi32(value);
+        // By its bits, so that -0 is no count.
+        let whole = _mm512_cmpeq_epi32_mask(_mm512_castps_si512(_mm512_cvtepi32_ps(count)), _mm512_castps_si512(value));
+        let small = _mm512_mask_cmple_epu32_mask(whole, count, last);
+        (small, _mm512_mask_mov_ps(value, small, _mm512_permutex2var_ps(low, count, high)))
+    };
+    let mut other = [0u32; 16];
+    let (sixteens, rest) = values.as_chunks_mut::<16>();
+    for sixteen in sixteens {
+        // SAFETY: sixteen values.
+        let (small, changed) = looked_up(unsafe { _mm512_loadu_ps(sixteen.as_ptr()) });
+        // SAFETY: sixteen values.
+        unsafe { _mm512_storeu_ps(sixteen.as_mut_ptr(), changed) };
+        if small != 0xffff {
+            // SAFETY: sixteen numbers.
+            unsafe { _mm512_storeu_si512(other.as_mut_ptr().cast(), _mm512_maskz_compress_epi32(!small, places)) };
+            left.extend_from_slice(&other[..small.count_zeros() as usize]);
+        }
+        places = _mm512_add_epi32(places, _mm512_set1_epi32(16));
+    }
+    let there = (1u16 << rest.len()) - 1;
+    // SAFETY: what the mask leaves out is not touched.
+    unsafe {
+        let (small, changed) = looked_up(_mm512_maskz_loadu_ps(there, rest.as_ptr()));
+        _mm512_mask_storeu_ps(rest.as_mut_ptr(), there, changed);
+        let others = !small & there;
+        _mm512_storeu_si512(other.as_mut_ptr().cast(), _mm512_maskz_compress_epi32(others, places));
+        left.extend_from_slice(&other[..others.count_ones() as usize]);
+    }
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2")]
-fn replace_small_counts_avx2(values: &mut [f32], table: &[f32; TABLE], left: &mut Vec<usize>) {
+fn replace_small_counts_avx2(values: &mut [f32], table: &[f32; TABLE], left: &mut Vec<u32>) {
     use std::arch::x86_64::*;
     // SAFETY: eight entries each.
     let [low, second, third, high] =
@@ -75,7 +126,7 @@ fn replace_small_counts_avx2(values: &mut [f32], table: &[f32; TABLE], left: &mu
         let whole = _mm256_cmpeq_epi32(_mm256_castps_si256(_mm256_cvtepi32_ps(count)), _mm256_castps_si256(value));
         let small = _mm256_cmpeq_epi32(_mm256_min_epu32(count, last), count);
         if _mm256_movemask_epi8(_mm256_and_si256(whole, small)) != -1 {
-            left.push(8 * i);
+            left.push(8 * i as u32);
             continue;
         }
         // A look-up takes three bits of the count; two more choose among four of them by their place as signs.
@@ -88,7 +139,7 @@ fn replace_small_counts_avx2(values: &mut [f32], table: &[f32; TABLE], left: &mu
         unsafe { _mm256_storeu_ps(eight.as_mut_ptr(), _mm256_blendv_ps(below, above, sixteenth)) };
     }
     if !rest.is_empty() {
-        left.push(8 * n);
+        left.push(8 * n as u32);
     }
 }
 
@@ -106,15 +157,31 @@ mod tests {
             all[40 + i % 8] = x;
             let before = all.clone();
             let mut left = Vec::new();
-            replace_small_counts(&mut all, &table, &mut left);
-            assert!(left.contains(&40) && left.contains(&56) && left.is_sorted());
-            for (k, (now, before)) in all.iter().zip(before).enumerate() {
-                let want = if left.contains(&(k / 8 * 8)) { before } else { table[before as usize] };
-                assert_eq!(now.to_bits(), want.to_bits());
+            let together = replace_small_counts(&mut all, &table, &mut left);
+            check(&all, &before, &table, &left, together, i);
+            #[cfg(target_arch = "x86_64")]
+            if together == 1 {
+                let mut all = before.clone();
+                left.clear();
+                // SAFETY: what has AVX-512 has AVX2.
+                unsafe { replace_small_counts_avx2(&mut all, &table, &mut left) };
+                check(&all, &before, &table, &left, 8, i);
             }
-            if left.len() < 8 {
-                assert_eq!(left, [40, 56]);
-            }
+        }
+    }
+
+    fn check(now: &[f32], before: &[f32], table: &[f32; TABLE], left: &[u32], together: usize, odd: usize) {
+        let end = (now.len() / together * together) as u32;
+        let mut wanted = vec![(40 + odd % 8) as u32 / together as u32 * together as u32];
+        wanted.extend((end < now.len() as u32).then_some(end));
+        // Without vectors all is left.
+        if left.len() < now.len() / 8 {
+            assert_eq!(left, wanted);
+        }
+        for (k, (now, &before)) in now.iter().zip(before).enumerate() {
+            let is_left = left.contains(&(k as u32 / together as u32 * together as u32));
+            let want = if is_left { before } else { table[before as usize] };
+            assert_eq!(now.to_bits(), want.to_bits(), "{k}");
         }
     }
 }

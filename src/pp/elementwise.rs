@@ -18,30 +18,28 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 /// The types that results of normalisation come in.
 pub trait Real: Value + Log1p + Div<Output = Self> + Mul<Output = Self> {
-    /// How many values are looked up, or left, at a time.
-    const TOGETHER: usize;
-    /// Replaces small counts by their entries in the table; appends where those begin that are left as they are.
-    fn replace_small_counts(values: &mut [Self], table: &[Self; TABLE], left: &mut Vec<usize>);
+    /// Replaces small counts by their entries in the table; appends where those begin that are left as they are, so many
+    /// together as it returns.
+    fn replace_small_counts(values: &mut [Self], table: &[Self; TABLE], left: &mut Vec<u32>) -> usize;
 }
 
 impl Real for f32 {
-    const TOGETHER: usize = 8;
     #[inline(always)]
-    fn replace_small_counts(values: &mut [f32], table: &[f32; TABLE], left: &mut Vec<usize>) {
-        simd::replace_small_counts(values, table, left);
+    fn replace_small_counts(values: &mut [f32], table: &[f32; TABLE], left: &mut Vec<u32>) -> usize {
+        simd::replace_small_counts(values, table, left)
     }
 }
 
 impl Real for f64 {
-    const TOGETHER: usize = 1;
     #[inline(always)]
-    fn replace_small_counts(values: &mut [f64], table: &[f64; TABLE], left: &mut Vec<usize>) {
+    fn replace_small_counts(values: &mut [f64], table: &[f64; TABLE], left: &mut Vec<u32>) -> usize {
         for (k, v) in values.iter_mut().enumerate() {
             match table.get(v.count() as usize) {
                 Some(&entry) => *v = entry,
-                None => left.push(k),
+                None => left.push(k as u32),
             }
         }
+        1
     }
 }
 
@@ -216,7 +214,7 @@ const PROBE: usize = 64;
 /// The values of a line that are not looked up, and where they are.
 #[derive(Default)]
 struct Left<T> {
-    places: Vec<usize>,
+    places: Vec<u32>,
     values: Vec<T>,
 }
 
@@ -237,7 +235,7 @@ fn change_line<T: Real>(line: &mut [T], divisor: Option<T>, change: &Change, lef
 fn change_counts<T: Real>(line: &mut [T], divisor: Option<T>, change: &Change, left: &mut Left<T>) -> bool {
     let probe = &line[..line.len().min(PROBE)];
     let others = probe.iter().fold(0, |n, v| n + usize::from(v.count() >= TABLE as u32));
-    if line.len() < 4 * TABLE || others > PROBE / 8 {
+    if line.len() < 4 * TABLE || line.len() > u32::MAX as usize || others > PROBE / 8 {
         return change_values(line, divisor, change);
     }
     let mut table: [T; TABLE] = std::array::from_fn(|count| T::from_f64(count as f64));
@@ -245,13 +243,21 @@ fn change_counts<T: Real>(line: &mut [T], divisor: Option<T>, change: &Change, l
     let Left { places, values } = left;
     places.clear();
     values.clear();
-    T::replace_small_counts(line, &table, places);
+    let together = T::replace_small_counts(line, &table, places);
     // What is left is put together, so that it is changed in vectors, too.
-    let end = |place: usize| (place + T::TOGETHER).min(line.len());
-    places.iter().for_each(|&place| values.extend_from_slice(&line[place..end(place)]));
+    let all_at = |place: u32| place as usize..(place as usize + together).min(line.len());
+    if together == 1 {
+        values.extend(places.iter().map(|&place| line[place as usize]));
+    } else {
+        places.iter().for_each(|&place| values.extend_from_slice(&line[all_at(place)]));
+    }
     let wrong = change_values(values, divisor, change);
-    for (&place, changed) in places.iter().zip(values.chunks(T::TOGETHER)) {
-        line[place..place + changed.len()].copy_from_slice(changed);
+    if together == 1 {
+        places.iter().zip(&*values).for_each(|(&place, &changed)| line[place as usize] = changed);
+    } else {
+        for (&place, changed) in places.iter().zip(values.chunks(together)) {
+            line[place as usize..][..changed.len()].copy_from_slice(changed);
+        }
     }
     wrong
 }

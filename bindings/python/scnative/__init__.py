@@ -3,7 +3,7 @@
 - :mod:`scnative.pp`, :mod:`scnative.tl`, :mod:`scnative.get`: scanpy's functions on AnnData.
 - :mod:`scnative.array`: the same on scipy and numpy matrices.
 - :func:`scnative.read`: h5ad files, 10x h5 files and 10x folders, as AnnData; :mod:`scnative.datasets`: data to try things on.
-- :mod:`scnative.datasets`: data to try things on.
+- :mod:`scnative.models`: foundation models: found, downloaded, loaded and run.
 - :data:`scnative.settings`: threads, seed, progress.
 - :func:`scnative.build_info`: which library is loaded.
 
@@ -14,6 +14,7 @@ call that needs them.
 from __future__ import annotations
 
 from ._errors import (
+    ScnAccessError,
     ScnCancelled,
     ScnError,
     ScnInternalError,
@@ -21,6 +22,8 @@ from ._errors import (
     ScnLibraryError,
     ScnLookupError,
     ScnMemoryError,
+    ScnModelError,
+    ScnNetworkError,
     ScnOverflowError,
     ScnTypeError,
     ScnUnsupported,
@@ -32,7 +35,7 @@ TYPE_CHECKING = False  # type checkers take it for true; importing typing for it
 if TYPE_CHECKING:
     from typing import Any
 
-    from . import array, datasets, experimental, get, pp, tl
+    from . import array, datasets, experimental, get, models, pp, tl
 
 __version__ = "0.1.0"
 
@@ -42,6 +45,7 @@ _LAZY = {
     "datasets": ("scnative.datasets", None),
     "experimental": ("scnative.experimental", None),
     "get": ("scnative.get", None),
+    "models": ("scnative.models", None),
     "pp": ("scnative.pp", None),
     "tl": ("scnative.tl", None),
     "accelerate_scanpy": ("scnative._accelerate", "accelerate_scanpy"),
@@ -53,6 +57,7 @@ _LAZY = {
 }
 
 __all__ = [
+    "ScnAccessError",
     "ScnCancelled",
     "ScnError",
     "ScnIOError",
@@ -60,6 +65,8 @@ __all__ = [
     "ScnLibraryError",
     "ScnLookupError",
     "ScnMemoryError",
+    "ScnModelError",
+    "ScnNetworkError",
     "ScnOverflowError",
     "ScnTypeError",
     "ScnUnsupported",

@@ -55,6 +55,18 @@ class ScnUnsupported(ScnError, NotImplementedError):
     """A valid request that this build of the library cannot do."""
 
 
+class ScnNetworkError(ScnError, ConnectionError):
+    """A server could not be reached, did not answer as it should, or may not be asked."""
+
+
+class ScnAccessError(ScnError, PermissionError):
+    """A repository that is gated or private, or a licence that must be acknowledged first."""
+
+
+class ScnModelError(ScnError, ValueError):
+    """A model's files that are not what they must be: configuration, weights, or hash."""
+
+
 class ScnInternalError(ScnError, RuntimeError):
     """A defect in scnative: please report it with the message."""
 
@@ -78,4 +90,17 @@ BY_STATUS = {
     12: ScnCancelled,
     13: ScnUnsupported,
     14: ScnInternalError,
+    15: ScnNetworkError,
+    16: ScnNetworkError,
+    17: ScnAccessError,
+    18: ScnAccessError,
+    19: ScnModelError,
+    20: ScnIOError,
+    21: ScnModelError,
+    22: ScnModelError,
+    23: ScnModelError,
+    24: ScnValueError,
+    25: ScnValueError,
+    26: ScnValueError,
+    27: ScnValueError,
 }
