@@ -129,19 +129,19 @@ function lines_of(names)
 end
 
 """
-    run_task(model, task, X = nothing; genes, arrays, seed, cells = :columns, options...)
+    run_task(model, task, X = nothing; genes, arrays, seed, cells = :columns, targets, options...)
 
 What else a family does, by the name of the task: `"predict"` of GEARS, `"perturb"` of Geneformer, `"enhance"` of scFoundation and others;
 `model.io["tasks"]` lists them with their options, and the arrays that they take and give.
 
 `X` and `genes` are cells as in [`embed`](@ref), or nothing for a task that takes none; `arrays` has an entry for each cell if there are
-cells, else the task's inputs. Returns `outputs`, a dictionary of arrays whose `size` reads as their shapes are documented, and `report`. Throws as
+cells, else the task's inputs. An option `genes` of a task is given as `targets`. Returns `outputs`, a dictionary of arrays whose `size` reads as their shapes are documented, and `report`. Throws as
 [`embed`](@ref); `SCN_ERR_INVALID_ARGUMENT` for a task that the model does not have.
 
 # Examples
 ```julia
 model = Model("geneformer-v2-104m")
-outputs, report = run_task(model, "perturb", counts; genes = genes.gene_ids, genes_to_perturb = ["ENSG00000136574"])
+outputs, report = run_task(model, "perturb", counts; genes = genes.gene_ids, targets = ["ENSG00000136574"])
 ```
 """
 function run_task(
@@ -152,21 +152,23 @@ function run_task(
     arrays = nothing,
     seed = nothing,
     cells = :columns,
+    targets = nothing,
     options...,
 )
     view, made, report = X === nothing ? C_NULL : View(X, cells), Handle{ScnTensors}(), Handle{ScnText}()
-    given = (lines_of(genes), tensors(arrays, "arrays"), json(options))
+    wanted = targets === nothing ? options : merge(values(options), (genes = targets,))
+    given = (lines_of(genes), tensors(arrays, "arrays"), json(wanted))
     invoke(scn_model_run, String(task), model.handle, String(task), view, given..., made, report; seed = seed)
     return (outputs = taken!(made), report = parse_json(taken!(report)))
 end
 
 """
-    ScNative.predict(model, perturbations, X; genes, seed, cells = :columns, options...)
+    ScNative.predict(model, perturbations, X = nothing; genes, seed, cells = :columns, options...)
 
 What a model of the family GEARS predicts for cells in which genes are perturbed: the mean expression over control cells.
 
 - `perturbations`: sets of genes, `[["CEBPA"], ["CEBPA", "KLF1"]]`.
-- `X`, `genes`: control cells, log-normalised, and the names of their genes.
+- `X`, `genes`: control cells, log-normalised, and the names of their genes; those stored with the model if there are none.
 - `seed`: of the draw of control cells.
 
 Returns `predicted`, genes x perturbations, in the order of [`ScNative.genes`](@ref) and of `perturbations`; all `outputs` of the model, and the
@@ -178,8 +180,8 @@ model = Model("./gears")
 predicted = ScNative.predict(model, [["CEBPA"], ["CEBPA", "KLF1"]], controls; genes = names).predicted
 ```
 """
-function predict(model::Model, perturbations, X; options...)
-    sets = [String.(collect(set)) for set in perturbations]
+function predict(model::Model, perturbations, X = nothing; options...)
+    sets = [set isa AbstractString ? [String(set)] : String.(collect(set)) for set in perturbations]
     outputs, report = run_task(model, "predict", X; perturbations = sets, options...)
     return (predicted = permutedims(outputs["pred"]), outputs = outputs, report = report)
 end

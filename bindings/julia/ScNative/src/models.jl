@@ -53,7 +53,7 @@ Adds a card to the registry of this process: a dictionary or named tuple with `i
 
 # Examples
 ```jldoctest
-julia> model_register((id = "mine", family = "scgpt", source = (type = "local", path = "/data/mine")))
+julia> model_register((id = "mine", family = "scgpt", source = Dict("local" => "/data/mine")))
 
 julia> model_info("mine")["family"]
 "scgpt"

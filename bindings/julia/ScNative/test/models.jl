@@ -117,7 +117,7 @@ else
         end
 
         @testset "a card of one's own" begin
-            model_register((id = "mine", family = "scgpt", source = (type = "local", path = folder)))
+            model_register((id = "mine", family = "scgpt", source = Dict("local" => folder)))
             @test Model("mine").card["id"] == "mine"
             model_unregister("mine")
             @test refuses(() -> model_info("mine"), "SCN_ERR_NOT_FOUND", "")

@@ -5,7 +5,8 @@
 #'
 #' @param object Counts as a `dgCMatrix` or a matrix, genes x cells; a Seurat object; or a SingleCellExperiment.
 #' @param model What [scn_model()] gives, or a name to open a model by: `"scgpt-human"`, a repository, a folder.
-#' @param arrays A list of arrays with an entry for each cell, as for [scn_model_embed()].
+#' @param arrays A list of arrays with an entry for each cell, as for [scn_model_embed()]; or the name of a column of the cells, whose levels
+#'   become numbers from 0 if it has no numbers: `list(batch_labels = "donor")`.
 #' @param assay The assay; `NULL` is the default one. Of a SingleCellExperiment the name of the assay with the counts.
 #' @param layer The layer (slot) of the assay: raw counts for most models.
 #' @param reduction.name The name of the result; `NULL` is the model's own: `"scgpt"`, `"geneformer"`, ...
@@ -39,6 +40,7 @@ ScnRunModel.Seurat <- function(object, model, assay = NULL, layer = "counts", re
                                arrays = NULL, verbose = TRUE, ...) {
   name <- assay_name(object, assay)
   values <- need_layer(assay_of(object, name), check_layer(layer), name)
+  arrays <- cell_arrays(arrays, cell_columns(object))
   embedding <- ScnRunModel(values, model, arrays = arrays, verbose = verbose, ...)
   report <- attr(embedding, "report")
   attr(embedding, "report") <- NULL
@@ -63,11 +65,30 @@ check_layer <- function(layer) {
 #' @export
 ScnRunModel.SingleCellExperiment <- function(object, model, assay = "counts", reduction.name = NULL, arrays = NULL, verbose = TRUE,
                                              ...) {
-  embedding <- ScnRunModel(need_assay(object, as_text(assay, "assay")), model, arrays = arrays, verbose = verbose, ...)
+  values <- need_assay(object, as_text(assay, "assay"))
+  arrays <- cell_arrays(arrays, as.data.frame(summarized("colData")(object)))
+  embedding <- ScnRunModel(values, model, arrays = arrays, verbose = verbose, ...)
   name <- as_text(reduction.name %||% attr(embedding, "report")$name, "reduction.name")
   attr(embedding, "report") <- NULL
   need("SingleCellExperiment", "SingleCellExperiment objects")
   getExportedValue("SingleCellExperiment", "reducedDim<-")(object, name, value = embedding)
+}
+
+# Arrays of the cells, of which those that are the name of a column are taken from there.
+cell_arrays <- function(arrays, columns) {
+  taken <- lapply(names(arrays), function(name) {
+    given <- arrays[[name]]
+    if (!is.character(given) || length(given) != 1) {
+      return(given)
+    }
+    if (!given %in% names(columns)) {
+      there <- some_of(names(columns), 5)
+      refuse("NOT_FOUND", "arrays$", name, ": is ", shown(given), ", must be a column of the cells, of which there are ", there)
+    }
+    column <- columns[[given]]
+    if (is.numeric(column) || is.logical(column)) column else as.integer(as.factor(column)) - 1L
+  })
+  if (is.null(arrays)) NULL else stats::setNames(taken, names(arrays))
 }
 
 # A model that is open, or one to be opened by name.

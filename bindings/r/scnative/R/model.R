@@ -144,7 +144,8 @@ lines_of <- function(names, name) {
 #' @param task One of the tasks in `model$io$tasks`.
 #' @param x Cells as for [scn_model_embed()], for a task that takes some; else `NULL`.
 #' @param arrays Arrays by name: with an entry for each cell if there are cells, else the task's inputs.
-#' @param ... Options, which `model$io` lists: `io$options` of the forward pass, and those of each task.
+#' @param ... Options, which `model$io` lists: `io$options` of the forward pass, and those of each task. An option `genes` of a task is given as
+#'   `targets`, since `genes` are the names of the matrix' genes.
 #' @return A list of arrays by name, shaped as `model$io` says. That of `scn_model_run()` has the attribute `report`, a list.
 #' @section Errors: `scn_error_invalid_argument` for an array, option or task that is unknown or missing, or a number out of range;
 #'   `scn_error_shape`, `scn_error_type`; and those of [scn_model_embed()] where there are cells.
@@ -170,10 +171,14 @@ scn_model_run <- function(model, task, x = NULL, genes = NULL, arrays = NULL, ..
   known <- Filter(function(other) identical(other$name, task), model$io$tasks)
   fields <- if (length(known)) known[[1]]$inputs else list()
   made <- invoke(
-    C_model_run, pointer, task, view, lines_of(genes %||% view$genes, "genes"), as_tensors(arrays, "arrays", fields), as_options(...),
+    C_model_run, pointer, task, view, lines_of(genes %||% view$genes, "genes"), as_tensors(arrays, "arrays", fields), task_options(...),
     seed = seed
   )
   structure(arrays_of(made[[1]]), report = from_json(made[[2]]))
+}
+
+task_options <- function(..., targets = NULL) {
+  if (is.null(targets)) as_options(...) else as_options(..., genes = targets)
 }
 
 # Arrays that the library made; one that R cannot hold is an error.

@@ -22,7 +22,7 @@
 #' scn_model_info(models$id[1])$licence
 #'
 #' # One of your own, in a folder
-#' scn_model_register(list(id = "mine", family = "scgpt", source = list(type = "local", path = "~/models/mine")))
+#' scn_model_register(list(id = "mine", family = "scgpt", source = list(local = "/data/models/mine")))
 #' scn_model_unregister("mine")
 #' @export
 scn_models <- function() {

@@ -12,7 +12,7 @@ test_that("the registry lists models, and finds one by any spelling of its name"
 
 test_that("cards of one's own are found until they are taken out", {
   folder <- model_fixture("scgpt-plain")
-  expect_identical(scn_model_register(list(id = "mine", family = "scgpt", source = list(type = "local", path = folder))), "mine")
+  expect_identical(scn_model_register(list(id = "mine", family = "scgpt", source = list(local = folder))), "mine")
   expect_identical(scn_model_info("MINE")$family, "scgpt")
   expect_identical(scn_model("mine")$card$id, "mine")
   scn_model_unregister("mine")
