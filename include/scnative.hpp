@@ -2183,6 +2183,11 @@ class model {
 
     /// The original implementation's forward pass on named arrays, and every output of it. By `scn_model_forward`.
     [[nodiscard]] tensors forward(const tensors& inputs, const std::string& options = {}, const context& how = {}) const {
+        if (!inputs) {
+            ScnTensors* none = nullptr;
+            detail::check(scn_tensors_new(&none));
+            return forward(tensors(none), options, how);
+        }
         return detail::make_tensors(how, [&](const ScnContext* settings, ScnTensors** made) {
             return scn_model_forward(settings, get(), inputs.get(), options.c_str(), made);
         });

@@ -173,7 +173,7 @@ TEST(models_forward) {
             }
         }
     }
-    CHECK_ERROR(model.forward(scn::tensors()), SCN_ERR_NULL, "inputs");
+    CHECK_ERROR(model.forward(scn::tensors()), SCN_ERR_INVALID_ARGUMENT, "\"src\" is missing");
     CHECK_ERROR(model.forward(inputs, "{\"colour\": 1}"), SCN_ERR_INVALID_ARGUMENT, "colour");
     scn::tensors wrong;
     wrong.add("src", std::vector<float>{0.5F}, {{1, 1}});
