@@ -150,5 +150,26 @@ else
             finalize(dropped.handle)
             @test dropped.handle.pointer == C_NULL
         end
+
+        @testset "GEARS is built from gene sets, and predicts what perturbations do" begin
+            from = fixture("gears-uncertainty")
+            source = Model(from)
+            gene_list = ScNative.genes(source)
+            perturbable = ScNative.parse_json(read(joinpath(from, "pert_names.json"), String))
+            # log-normalised values of 12 cells, the first 5 of which are controls
+            logs = reshape([i % 3 == 0 ? 0.0 : (37i % 101) / 30 for i in 0:12*length(gene_list)-1], :, 12)
+            sets = Dict(gene => ["t$(i % 4)", "u$(i % 3)"] for (i, gene) in enumerate(perturbable))
+            into = joinpath(mktempdir(), "built")
+            controls = (control = 1:12 .<= 5,)
+            quiet(() -> run_task(source, "build_folder", logs; genes = gene_list, arrays = controls, folder = into, gene_sets = sets))
+            gears = Model(into)
+            wanted = [perturbable[1:1], perturbable[2:3]]
+            made = ScNative.predict(gears, wanted, logs[:, 1:5]; genes = gene_list)
+            @test size(made.predicted) == (length(gene_list), 2)
+            by_hand = run_task(gears, "predict", logs; genes = gene_list, arrays = controls, perturbations = wanted)
+            @test permutedims(by_hand.outputs["pred"]) == made.predicted
+            @test length(made.outputs["uncertainty"]) == 2
+            @test occursin("none", thrown(() -> ScNative.predict(gears, ["none"], logs; genes = gene_list)).message)
+        end
     end
 end

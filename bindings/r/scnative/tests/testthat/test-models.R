@@ -199,3 +199,36 @@ test_that("a Seurat object gets a reduction, and a SingleCellExperiment a reduce
   cells <- ScnRunModel(cells, model)
   expect_identical(unname(SingleCellExperiment::reducedDim(cells, "scgpt")), unname(expected), ignore_attr = "report")
 })
+
+test_that("GEARS is built from gene sets, and predicts what perturbations do", {
+  from <- model_fixture("gears-uncertainty")
+  model <- scn_model(from)
+  genes <- scn_model_genes(model)
+  known <- scnative:::from_json(paste(readLines(file.path(from, "pert_names.json")), collapse = "\n"))
+  # Log-normalised values of 12 cells, the first 5 of which are controls.
+  i <- seq_len(12 * length(genes)) - 1
+  logs <- matrix(ifelse(i %% 3 == 0, 0, (i * 37) %% 101 / 30), length(genes), dimnames = list(genes, sprintf("c%d", 1:12)))
+  sets <- stats::setNames(lapply(seq_along(known), function(i) list(paste0("t", i %% 4), paste0("u", i %% 3))), known)
+  folder <- tempfile()
+  scn_model_run(
+    model, "build_folder", logs, arrays = list(control = 1:12 <= 5), folder = folder, gene_sets = sets, control_cells = 2
+  )
+  gears <- scn_model(folder)
+  perturbations <- list(known[1], known[2:3])
+  predicted <- ScnPredictPerturbation(logs, gears, perturbations, controls = 1:5)
+  expect_identical(dimnames(predicted), list(genes, c(known[1], paste(known[2:3], collapse = "_"))))
+  asked <- list(list(known[1]), known[2:3])
+  by_hand <- scn_model_run(gears, "predict", logs, arrays = list(control = 1:12 <= 5), perturbations = asked)
+  expect_identical(unname(t(by_hand$pred)), unname(predicted), ignore_attr = c("outputs", "report"))
+  expect_length(attr(predicted, "outputs")$uncertainty, 2)
+  stored <- ScnPredictPerturbation(NULL, gears, perturbations, n_controls = "all")
+  expect_identical(dim(stored), dim(predicted))
+  named <- ScnPredictPerturbation(NULL, folder, list(one = known[1], known[2]))
+  expect_identical(colnames(named), c("one", known[2]))
+  expect_error(ScnPredictPerturbation(logs, gears, list("none")), "none", class = "scn_error")
+  expect_error(ScnPredictPerturbation(logs, gears, list(3)), "sets of gene names", class = "scn_error_type")
+  need_seurat()
+  object <- suppressWarnings(SeuratObject::CreateSeuratObject(as(logs, "CsparseMatrix")))
+  seurat <- ScnPredictPerturbation(object, gears, perturbations, controls = colnames(object)[1:5])
+  expect_identical(unname(seurat), unname(predicted), ignore_attr = c("outputs", "report"))
+})
