@@ -22,7 +22,8 @@ write_json(io, members::Union{AbstractDict,NamedTuple}) = write_list(io, pairs(m
     write_json(io, value)
 end
 
-write_json(io, value) = fail(:SCN_ERR_TYPE, "options: has a $(typeof(value)), must have texts, numbers, lists or dictionaries")
+write_json(io, value) =
+    fail(:SCN_ERR_TYPE, "options: has a $(typeof(value)), must have texts, numbers, lists or dictionaries")
 
 function write_list(write_item, io, items, open, close)
     print(io, open)
@@ -54,8 +55,8 @@ mutable struct JsonReader
 end
 
 """
-The value of a text: `Dict{String,Any}` for objects, vectors (of one type where all elements have it) for arrays, `Int` or
-`Float64` for numbers, `nothing` for null.
+The value of a text: `Dict{String,Any}` for objects, vectors (of one type where all elements have it) for arrays, `Int`
+or `Float64` for numbers, `nothing` for null.
 """
 function parse_json(text::AbstractString)
     reader = JsonReader(String(text), 1)
@@ -64,7 +65,8 @@ function parse_json(text::AbstractString)
     return value
 end
 
-unexpected(reader, wanted) = fail(:SCN_ERR_CONFIG, "JSON: has $(repr(peek_at(reader))) at byte $(reader.at), where $wanted must be")
+unexpected(reader, wanted) =
+    fail(:SCN_ERR_CONFIG, "JSON: has $(repr(peek_at(reader))) at byte $(reader.at), where $wanted must be")
 
 # NUL stands for the end: the library's texts have none.
 peek_at(reader) = reader.at > ncodeunits(reader.text) ? '\0' : reader.text[reader.at]
@@ -134,7 +136,8 @@ function json_word(reader)
     unexpected(reader, "a value")
 end
 
-const JSON_ESCAPES = Dict('"' => '"', '\\' => '\\', '/' => '/', 'b' => '\b', 'f' => '\f', 'n' => '\n', 'r' => '\r', 't' => '\t')
+const JSON_ESCAPES =
+    Dict('"' => '"', '\\' => '\\', '/' => '/', 'b' => '\b', 'f' => '\f', 'n' => '\n', 'r' => '\r', 't' => '\t')
 
 function json_text(reader)
     text = IOBuffer()

@@ -5,25 +5,28 @@ free(model::Ptr{ScnModel}) = model == C_NULL ? nothing : scn_model_free(model)
 """
     Model(name; options...)
 
-Opens a model: a folder (`"./folder"`, `"/folder"`, `"~/folder"`), a name of [`models`](@ref), or a Hugging Face repository as in
-[`model_download`](@ref), which is downloaded if it is not in the cache. Nothing in its files is ever run. Memory: the weights once,
-until the object is collected or `close(model)`.
+Opens a model: a folder (`"./folder"`, `"/folder"`, `"~/folder"`), a name of [`models`](@ref), or a Hugging Face
+repository as in [`model_download`](@ref), which is downloaded if it is not in the cache. Nothing in its files is ever
+run. Memory: the weights once, until the object is collected or `close(model)`.
 
-Keywords: those of [`model_download`](@ref); `family`, for a folder whose configuration does not say it; `dtype`, the type in which
-weights are held: `"f32"` (default), `"bf16"`, `"f16"`, or `"auto"` for that of the file; and those of the family.
+Keywords: those of [`model_download`](@ref); `family`, for a folder whose configuration does not say it; `dtype`, the
+type in which weights are held: `"f32"` (default), `"bf16"`, `"f16"`, or `"auto"` for that of the file; and those of
+the family.
 
-Fields: `config`, `io` (`"inputs"` and `"outputs"` with names, types and shapes, `"options"`, those of `"embed"`, and `"tasks"`), `card` (or
-`nothing`), `family`, `title`, `parameters`, `n_genes`, `folder`, `weights` (what was found, missing or left over in the files).
+Fields: `config`, `io` (`"inputs"` and `"outputs"` with names, types and shapes, `"options"`, those of `"embed"`, and
+`"tasks"`), `card` (or `nothing`), `family`, `title`, `parameters`, `n_genes`, `folder`, `weights` (what was found,
+missing or left over in the files).
 
-Throws as [`model_download`](@ref); `SCN_ERR_CONFIG` for a configuration with an unknown key, value or family, `SCN_ERR_WEIGHTS` for
-weights that do not fit it, `SCN_ERR_CHECKPOINT` for a file that is truncated, malformed or hostile.
+Throws as [`model_download`](@ref); `SCN_ERR_CONFIG` for a configuration with an unknown key, value or family,
+`SCN_ERR_WEIGHTS` for weights that do not fit it, `SCN_ERR_CHECKPOINT` for a file that is truncated, malformed or
+hostile.
 
     model(inputs; seed, options...)
 
-The original implementation's forward pass on named arrays, a `Dict` or named tuple; every output of it as a `Dict{String,Array}`. A
-shape `[B, L]` is a matrix of B rows: `size` reads as the shape is documented, whatever the order in memory. Whole numbers are the model's own
-and count from 0. Throws `SCN_ERR_INVALID_ARGUMENT` for an array or option that is unknown or missing, or a number out of range,
-`SCN_ERR_SHAPE`, `SCN_ERR_TYPE`.
+The original implementation's forward pass on named arrays, a `Dict` or named tuple; every output of it as a
+`Dict{String,Array}`. A shape `[B, L]` is a matrix of B rows: `size` reads as the shape is documented, whatever the
+order in memory. Whole numbers are the model's own and count from 0. Throws `SCN_ERR_INVALID_ARGUMENT` for an array or
+option that is unknown or missing, or a number out of range, `SCN_ERR_SHAPE`, `SCN_ERR_TYPE`.
 
 # Examples
 ```jldoctest
@@ -66,7 +69,8 @@ function Base.show(io::IO, ::MIME"text/plain", model::Model)
     print(io, "Model ", repr(model.name), ": ", model.title)
     print(io, "\n  family:     ", model.family, "\n  parameters: ", model.parameters, "\n  genes:      ", model.n_genes)
     print(io, "\n  folder:     ", model.folder)
-    print(io, "\n  takes:      ", shown_fields(model.io["inputs"]), "\n  gives:      ", shown_fields(model.io["outputs"]))
+    print(io, "\n  takes:      ", shown_fields(model.io["inputs"]))
+    print(io, "\n  gives:      ", shown_fields(model.io["outputs"]))
     tasks = [task["name"] for task in model.io["tasks"]]
     isempty(tasks) || print(io, "\n  tasks:      ", join(tasks, ", "))
 end
@@ -83,26 +87,27 @@ end
 """
     embed(model, X; genes, arrays, seed, cells = :columns, options...)
 
-Cells as vectors: from counts to one vector for each cell, with the model's own tokens and normalisation. Cells that have no gene of the
-model's vocabulary are NaN, and a warning says how many. A cell's bits depend neither on the other cells nor on the number of threads.
+Cells as vectors: from counts to one vector for each cell, with the model's own tokens and normalisation. Cells that
+have no gene of the model's vocabulary are NaN, and a warning says how many. A cell's bits depend neither on the other
+cells nor on the number of threads.
 
 - `X`: raw counts (for most models), genes x cells.
-- `genes`: a name for each gene. They are found in the model's vocabulary by `aliases`, by their name as it is, without the version of
-  an Ensembl identifier, and in any case.
-- `arrays`: a `Dict` or named tuple of arrays with an entry for each cell, along their first axis, that a family asks for
-  (`batch_labels`, `n_counts`).
+- `genes`: a name for each gene. They are found in the model's vocabulary by `aliases`, by their name as it is,
+  without the version of an Ensembl identifier, and in any case.
+- `arrays`: a `Dict` or named tuple of arrays with an entry for each cell, along their first axis, that a family asks
+  for (`batch_labels`, `n_counts`).
 - `seed`: of families that draw genes; by default that of [`ScNative.settings`](@ref).
 
-Other keywords are options. Of every family: `aliases`, a dictionary from your names to the model's; `min_matched` (0), the least part of the
-genes that must be found; `max_batch_tokens` (65536), how many tokens are worked on at once, which bounds memory. Those of the family are in
-`model.io["embed"]`.
+Other keywords are options. Of every family: `aliases`, a dictionary from your names to the model's; `min_matched`
+(0), the least part of the genes that must be found; `max_batch_tokens` (65536), how many tokens are worked on at
+once, which bounds memory. Those of the family are in `model.io["embed"]`.
 
-Returns `embedding`, dimensions x cells (cells x dimensions for `cells = :rows`), Float32; and `report`, a dictionary: `"name"`, `"genes"` (how
-many matched, by which rule, which did not, which are there twice) and what the family adds.
+Returns `embedding`, dimensions x cells (cells x dimensions for `cells = :rows`), Float32; and `report`, a dictionary:
+`"name"`, `"genes"` (how many matched, by which rule, which did not, which are there twice) and what the family adds.
 
-Throws `SCN_ERR_GENE_NAMES` without names, `SCN_ERR_VOCABULARY` if too few are found, `SCN_ERR_COUNTS` for values that are no counts,
-`SCN_ERR_BUDGET` for a `max_batch_tokens` that a single cell exceeds, `SCN_ERR_INVALID_ARGUMENT` for an unknown option,
-`SCN_ERR_UNSUPPORTED` for a family without cell embeddings.
+Throws `SCN_ERR_GENE_NAMES` without names, `SCN_ERR_VOCABULARY` if too few are found, `SCN_ERR_COUNTS` for values that
+are no counts, `SCN_ERR_BUDGET` for a `max_batch_tokens` that a single cell exceeds, `SCN_ERR_INVALID_ARGUMENT` for an
+unknown option, `SCN_ERR_UNSUPPORTED` for a family without cell embeddings.
 
 # Examples
 ```julia
@@ -131,12 +136,13 @@ end
 """
     run_task(model, task, X = nothing; genes, arrays, seed, cells = :columns, targets, options...)
 
-What else a family does, by the name of the task: `"predict"` of GEARS, `"perturb"` of Geneformer, `"enhance"` of scFoundation and others;
-`model.io["tasks"]` lists them with their options, and the arrays that they take and give.
+What else a family does, by the name of the task: `"predict"` of GEARS, `"perturb"` of Geneformer, `"enhance"` of
+scFoundation and others; `model.io["tasks"]` lists them with their options, and the arrays that they take and give.
 
-`X` and `genes` are cells as in [`embed`](@ref), or nothing for a task that takes none; `arrays` has an entry for each cell if there are
-cells, else the task's inputs. An option `genes` of a task is given as `targets`. Returns `outputs`, a dictionary of arrays whose `size` reads as their shapes are documented, and `report`. Throws as
-[`embed`](@ref); `SCN_ERR_INVALID_ARGUMENT` for a task that the model does not have.
+`X` and `genes` are cells as in [`embed`](@ref), or nothing for a task that takes none; `arrays` has an entry for each
+cell if there are cells, else the task's inputs. An option `genes` of a task is given as `targets`. Returns `outputs`,
+a dictionary of arrays whose `size` reads as their shapes are documented, and `report`. Throws as [`embed`](@ref);
+`SCN_ERR_INVALID_ARGUMENT` for a task that the model does not have.
 
 # Examples
 ```julia
@@ -165,14 +171,17 @@ end
 """
     ScNative.predict(model, perturbations, X = nothing; genes, seed, cells = :columns, options...)
 
-What a model of the family GEARS predicts for cells in which genes are perturbed: the mean expression over control cells.
+What a model of the family GEARS predicts for cells in which genes are perturbed: the mean expression over control
+cells.
 
 - `perturbations`: sets of genes, `[["CEBPA"], ["CEBPA", "KLF1"]]`.
-- `X`, `genes`: control cells, log-normalised, and the names of their genes; those stored with the model if there are none.
+- `X`, `genes`: control cells, log-normalised, and the names of their genes; those stored with the model if there are
+  none.
 - `seed`: of the draw of control cells.
 
-Returns `predicted`, genes x perturbations, in the order of [`ScNative.genes`](@ref) and of `perturbations`; all `outputs` of the model, and the
-`report`. Throws as [`run_task`](@ref). Source: Roohani, Huang and Leskovec 2024, `GEARS.predict`.
+Returns `predicted`, genes x perturbations, in the order of [`ScNative.genes`](@ref) and of `perturbations`; all
+`outputs` of the model, and the `report`. Throws as [`run_task`](@ref). Source: Roohani, Huang and Leskovec 2024,
+`GEARS.predict`.
 
 # Examples
 ```julia
@@ -218,9 +227,10 @@ end
 """
     ScNative.save(model, folder; overwrite = false)
 
-Saves a model as a folder that [`Model`](@ref) opens, in every language: config.json, model.safetensors and its vocabulary. The folder is made,
-and must be empty if it is there; `overwrite` replaces an earlier one. It is complete or not there. Throws `SCN_ERR_INVALID_ARGUMENT` for a
-folder that holds something else, `SCN_ERR_IO`, `SCN_ERR_DISK_FULL`.
+Saves a model as a folder that [`Model`](@ref) opens, in every language: config.json, model.safetensors and its
+vocabulary. The folder is made, and must be empty if it is there; `overwrite` replaces an earlier one. It is complete
+or not there. Throws `SCN_ERR_INVALID_ARGUMENT` for a folder that holds something else, `SCN_ERR_IO`,
+`SCN_ERR_DISK_FULL`.
 
 # Examples
 ```julia

@@ -1,5 +1,5 @@
-# Texts and named arrays of the library. Its arrays have their last axis fastest, Julia's their first: elements are turned, so
-# that sizes read as shapes are documented.
+# Texts and named arrays of the library. Its arrays have their last axis fastest, Julia's their first: elements are
+# turned, so that sizes read as shapes are documented.
 
 free(text::Ptr{ScnText}) = text == C_NULL ? nothing : scn_text_free(text)
 free(tensors::Ptr{ScnTensors}) = tensors == C_NULL ? nothing : scn_tensors_free(tensors)

@@ -1,20 +1,20 @@
 #' Embed the cells of an object by a foundation model
 #'
-#' For a Seurat object a reduction beside "pca" and "umap", which `FindNeighbors(object, reduction = "scgpt")`, `RunUMAP()` and others take; for a
-#' SingleCellExperiment one of its `reducedDims()`. See [scn_model_embed()] for what is computed.
+#' For a Seurat object a reduction beside "pca" and "umap", which `FindNeighbors(object, reduction = "scgpt")`, `RunUMAP()`
+#' and others take; for a SingleCellExperiment one of its `reducedDims()`. See [scn_model_embed()] for what is computed.
 #'
 #' @param object Counts as a `dgCMatrix` or a matrix, genes x cells; a Seurat object; or a SingleCellExperiment.
 #' @param model What [scn_model()] gives, or a name to open a model by: `"scgpt-human"`, a repository, a folder.
-#' @param arrays A list of arrays with an entry for each cell, as for [scn_model_embed()]; or the name of a column of the cells, whose levels
-#'   become numbers from 0 if it has no numbers: `list(batch_labels = "donor")`.
+#' @param arrays A list of arrays with an entry for each cell, as for [scn_model_embed()]; or the name of a column of the
+#'   cells, whose levels become numbers from 0 if it has no numbers: `list(batch_labels = "donor")`.
 #' @param assay The assay; `NULL` is the default one. Of a SingleCellExperiment the name of the assay with the counts.
 #' @param layer The layer (slot) of the assay: raw counts for most models.
 #' @param reduction.name The name of the result; `NULL` is the model's own: `"scgpt"`, `"geneformer"`, ...
 #' @param reduction.key What its dimensions' names begin with; `NULL` is made of the name: `"scgpt_"`.
 #' @param verbose Whether to draw a progress bar where a call takes long.
 #' @param ... Options of [scn_model_embed()].
-#' @return For a matrix the embedding, cells x dimensions. A Seurat object has it as `object[[reduction.name]]`, whose slot `misc` has the report;
-#'   a SingleCellExperiment as `reducedDim(object, reduction.name)`.
+#' @return For a matrix the embedding, cells x dimensions. A Seurat object has it as `object[[reduction.name]]`, whose slot
+#'   `misc` has the report; a SingleCellExperiment as `reducedDim(object, reduction.name)`.
 #' @section Errors: those of [scn_model()] and [scn_model_embed()]; `scn_error_not_found` for an object without counts;
 #'   `scn_error_unsupported` for layers of a version 5 assay that are not joined.
 #' @examples
@@ -63,8 +63,8 @@ check_layer <- function(layer) {
 
 #' @rdname ScnRunModel
 #' @export
-ScnRunModel.SingleCellExperiment <- function(object, model, assay = "counts", reduction.name = NULL, arrays = NULL, verbose = TRUE,
-                                             ...) {
+ScnRunModel.SingleCellExperiment <- function(object, model, assay = "counts", reduction.name = NULL, arrays = NULL,
+                                             verbose = TRUE, ...) {
   values <- need_assay(object, as_text(assay, "assay"))
   arrays <- cell_arrays(arrays, as.data.frame(summarized("colData")(object)))
   embedding <- ScnRunModel(values, model, arrays = arrays, verbose = verbose, ...)

@@ -1,7 +1,7 @@
 # JSON, in which the library takes settings of models and gives reports: base R's values to text, and back.
 
-# The text of a value. A named list or vector is an object, any other list an array; so is a vector, unless it has one element and
-# is not marked by I(). NULL and NA are null. `name` is the argument's name, for messages.
+# The text of a value. A named list or vector is an object, any other list an array; so is a vector, unless it has one element
+# and is not marked by I(). NULL and NA are null. `name` is the argument's name, for messages.
 to_json <- function(x, name = "x") {
   if (is.null(x)) {
     return("null")
@@ -32,7 +32,8 @@ json_object <- function(x, name = "options") {
   if (anyNA(keys) || any(keys == "") || anyDuplicated(keys)) {
     refuse("INVALID_ARGUMENT", name, ": has values without a name or with the same, must have a name of its own for each")
   }
-  values <- vapply(seq_along(x), function(i) to_json(x[[i]], if (name == "options") keys[i] else paste0(name, "$", keys[i])), "")
+  path <- if (name == "options") keys else paste0(name, "$", keys)
+  values <- vapply(seq_along(x), function(i) to_json(x[[i]], path[i]), "")
   paste0("{", paste0(vapply(keys, json_text, ""), ": ", values, collapse = ", "), "}")
 }
 
@@ -63,8 +64,8 @@ json_text <- function(x) {
   paste0("\"", x, "\"")
 }
 
-# The value of a text: objects as named lists; arrays as vectors if all their elements are texts, numbers or truth values, else as
-# lists; null as NULL.
+# The value of a text: objects as named lists; arrays as vectors if all their elements are texts, numbers or truth values,
+# else as lists; null as NULL.
 from_json <- function(text) {
   reader <- json_reader(enc2utf8(text))
   value <- json_value(reader)
@@ -76,7 +77,9 @@ from_json <- function(text) {
 
 # Splits a text into its tokens once, and hands them out one after the other.
 json_reader <- function(text) {
-  pattern <- "\"(?:[^\"\\\\]|\\\\.)*+\"|-?(?:0|[1-9][0-9]*+)(?:\\.[0-9]++)?+(?:[eE][-+]?[0-9]++)?+|true|false|null|[][{},:]|[^ \t\r\n]"
+  string <- "\"(?:[^\"\\\\]|\\\\.)*+\""
+  number <- "-?(?:0|[1-9][0-9]*+)(?:\\.[0-9]++)?+(?:[eE][-+]?[0-9]++)?+"
+  pattern <- paste(string, number, "true|false|null|[][{},:]|[^ \t\r\n]", sep = "|")
   found <- gregexpr(pattern, text, perl = TRUE)[[1]]
   tokens <- if (found[1] == -1) character() else regmatches(text, list(found))[[1]]
   kinds <- substr(tokens, 1, 1)
@@ -158,7 +161,8 @@ json_string <- function(token) {
     return(inside)
   }
   # A character beyond the 16 bits of \u is a pair of surrogates.
-  found <- gregexpr("\\\\u[dD][89abAB][0-9a-fA-F]{2}\\\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\\\u[0-9a-fA-F]{4}|\\\\.", inside, perl = TRUE)
+  pair <- "\\\\u[dD][89abAB][0-9a-fA-F]{2}\\\\u[dD][c-fC-F][0-9a-fA-F]{2}"
+  found <- gregexpr(paste(pair, "\\\\u[0-9a-fA-F]{4}|\\\\.", sep = "|"), inside, perl = TRUE)
   escapes <- regmatches(inside, found)[[1]]
   regmatches(inside, found) <- list(vapply(escapes, json_escape, "", USE.NAMES = FALSE))
   inside

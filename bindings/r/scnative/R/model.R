@@ -4,17 +4,19 @@
 #'
 #' Reads a model's configuration and weights. Nothing in its files is ever run. Memory: the weights once.
 #'
-#' @param name A folder (`"./folder"`, `"/folder"`, `"~/folder"`), a name of [scn_models()], or a Hugging Face repository as for
-#'   [scn_model_download()], which is downloaded if it is not in the cache.
-#' @param ... Options: those of [scn_model_download()]; `family`, for a folder whose configuration does not say it; `dtype`, the type in
-#'   which weights are held: `"f32"` (default), `"bf16"`, `"f16"`, or `"auto"` for that of the file; and those of the family.
+#' @param name A folder (`"./folder"`, `"/folder"`, `"~/folder"`), a name of [scn_models()], or a Hugging Face repository as
+#'   for [scn_model_download()], which is downloaded if it is not in the cache.
+#' @param ... Options: those of [scn_model_download()]; `family`, for a folder whose configuration does not say it; `dtype`,
+#'   the type in which weights are held: `"f32"` (default), `"bf16"`, `"f16"`, or `"auto"` for that of the file; and those of
+#'   the family.
 #' @param x A model.
-#' @return An object of class `scn_model`. `$config` is its configuration; `$io` what it takes and gives: `inputs` and `outputs` of
-#'   [scn_model_forward()], the `options` of that, those of `embed`, and `tasks` with theirs; `$card` the card of the registry, or
-#'   `NULL`; `$family`, `$title`, `$parameters`, `$n_genes`, `$folder`; `$weights` what was found, missing or left over in the files. It
-#'   is valid in this session: open it again in another.
-#' @section Errors: those of [scn_model_download()]; `scn_error_config` for a configuration with an unknown key, value or family;
-#'   `scn_error_weights` for weights that do not fit it; `scn_error_checkpoint` for a file that is truncated, malformed or hostile.
+#' @return An object of class `scn_model`. `$config` is its configuration; `$io` what it takes and gives: `inputs` and
+#'   `outputs` of [scn_model_forward()], the `options` of that, those of `embed`, and `tasks` with theirs; `$card` the card of
+#'   the registry, or `NULL`; `$family`, `$title`, `$parameters`, `$n_genes`, `$folder`; `$weights` what was found, missing or
+#'   left over in the files. It is valid in this session: open it again in another.
+#' @section Errors: those of [scn_model_download()]; `scn_error_config` for a configuration with an unknown key, value or
+#'   family; `scn_error_weights` for weights that do not fit it; `scn_error_checkpoint` for a file that is truncated,
+#'   malformed or hostile.
 #' @seealso [scn_model_embed()], [ScnRunModel()]
 #' @examples
 #' tryCatch(scn_model("/no/such/folder"), scn_error = conditionMessage)
@@ -65,33 +67,39 @@ open_pointer <- function(model) {
   }
   # A saved object comes back with a null pointer.
   if (identical(model$pointer, methods::new("externalptr"))) {
-    refuse("INVALID_ARGUMENT", "model: is of another session, must be opened in this one; use scn_model(", shown(model$name), ")")
+    hint <- paste0("; use scn_model(", shown(model$name), ")")
+    refuse("INVALID_ARGUMENT", "model: is of another session, must be opened in this one", hint)
   }
   model$pointer
 }
 
 #' Embed cells by a model
 #'
-#' From counts to one vector for each cell, with the model's own tokens and normalisation. Cells that have no gene of the model's
-#' vocabulary are NaN, and a warning says how many they are. A cell's bits depend neither on the other cells nor on the number of threads.
+#' From counts to one vector for each cell, with the model's own tokens and normalisation. Cells that have no gene of the
+#' model's vocabulary are NaN, and a warning says how many they are. A cell's bits depend neither on the other cells nor on
+#' the number of threads.
 #'
-#' Genes are found in the vocabulary by `aliases`, by their name as it is, without the version of an Ensembl identifier, and in any case.
+#' Genes are found in the vocabulary by `aliases`, by their name as it is, without the version of an Ensembl identifier, and
+#' in any case.
 #'
 #' @inheritParams scn_scale
 #' @param model What [scn_model()] gives.
 #' @param x Raw counts (for most models), genes x cells: see `cells`.
 #' @param genes A name for each gene; `NULL` for those of `x`.
-#' @param arrays A list of arrays with an entry for each cell that a family asks for (`batch_labels`, `n_counts`), or `NULL`. Their first
-#'   axis is the cells.
-#' @param ... Options. Of every family: `aliases`, a named vector from your genes' names to the model's; `min_matched` (0), the least part of
-#'   the genes that must be found; `max_batch_tokens` (65536), how many tokens are worked on at once, which bounds memory. Those of the family
-#'   are in `model$io$embed`. A list is always an array: `list("a")` where an option takes several texts.
+#' @param arrays A list of arrays with an entry for each cell that a family asks for (`batch_labels`, `n_counts`), or `NULL`.
+#'   Their first axis is the cells.
+#' @param ... Options. Of every family: `aliases`, a named vector from your genes' names to the model's; `min_matched` (0),
+#'   the least part of the genes that must be found; `max_batch_tokens` (65536), how many tokens are worked on at once, which
+#'   bounds memory. Those of the family are in `model$io$embed`. A list is always an array: `list("a")` where an option takes
+#'   several texts.
 #' @param seed A whole number from 0, for families that draw genes; `NULL` for `getOption("scnative.seed", 0)`.
-#' @return A matrix of cells x dimensions, with the names of the cells. Its attribute `report` is a list: `name`, under which a Seurat
-#'   object keeps it; `genes`, how many were found, by which rule, which not, and which twice; and what the family adds.
-#' @section Errors: `scn_error_gene_names` if genes have no names; `scn_error_vocabulary` if too few are found; `scn_error_counts` for values
-#'   that are no counts; `scn_error_budget` for a `max_batch_tokens` that a single cell exceeds; `scn_error_value`, `scn_error_matrix`;
-#'   `scn_error_invalid_argument` for an unknown option; `scn_error_unsupported` for a family without cell embeddings.
+#' @return A matrix of cells x dimensions, with the names of the cells. Its attribute `report` is a list: `name`, under which
+#'   a Seurat object keeps it; `genes`, how many were found, by which rule, which not, and which twice; and what the family
+#'   adds.
+#' @section Errors: `scn_error_gene_names` if genes have no names; `scn_error_vocabulary` if too few are found;
+#'   `scn_error_counts` for values that are no counts; `scn_error_budget` for a `max_batch_tokens` that a single cell exceeds;
+#'   `scn_error_value`, `scn_error_matrix`; `scn_error_invalid_argument` for an unknown option; `scn_error_unsupported` for a
+#'   family without cell embeddings.
 #' @seealso [ScnRunModel()] for Seurat and SingleCellExperiment objects.
 #' @examples
 #' \dontrun{
@@ -103,10 +111,8 @@ open_pointer <- function(model) {
 scn_model_embed <- function(model, x, genes = NULL, arrays = NULL, ..., seed = NULL, cells = "columns") {
   pointer <- open_pointer(model)
   view <- matrix_view(x, cells)
-  made <- invoke(
-    C_model_embed, pointer, view, lines_of(genes %||% view$genes, "genes"), as_tensors(arrays, "arrays"), as_options(...),
-    seed = seed
-  )
+  names <- lines_of(genes %||% view$genes, "genes")
+  made <- invoke(C_model_embed, pointer, view, names, as_tensors(arrays, "arrays"), as_options(...), seed = seed)
   embedding <- outcome(made[[1]]$embedding)
   if (!is.null(view$cells)) {
     dimnames(embedding) <- list(view$cells, NULL)
@@ -134,21 +140,22 @@ lines_of <- function(names, name) {
 
 #' Run a model as it is
 #'
-#' `scn_model_forward()` is the original implementation's forward pass on arrays, with every output of it; `scn_model_run()` what else a family
-#' does, by the name of the task: `"predict"` of GEARS, `"perturb"` of Geneformer, `"enhance"` of scFoundation and others. `model$io` says
-#' what goes in and what comes out.
+#' `scn_model_forward()` is the original implementation's forward pass on arrays, with every output of it; `scn_model_run()`
+#' what else a family does, by the name of the task: `"predict"` of GEARS, `"perturb"` of Geneformer, `"enhance"` of
+#' scFoundation and others. `model$io` says what goes in and what comes out.
 #'
 #' @inheritParams scn_model_embed
-#' @param inputs A named list of arrays: vectors, matrices, and arrays of more axes. A shape `[B, L]` is a matrix of B rows: R's own order of
-#'   elements in memory does not matter. Numbers that must be whole may come as integers or doubles; they are the model's, and count from 0.
+#' @param inputs A named list of arrays: vectors, matrices, and arrays of more axes. A shape `[B, L]` is a matrix of B rows:
+#'   R's own order of elements in memory does not matter. Numbers that must be whole may come as integers or doubles; they are
+#'   the model's, and count from 0.
 #' @param task One of the tasks in `model$io$tasks`.
 #' @param x Cells as for [scn_model_embed()], for a task that takes some; else `NULL`.
 #' @param arrays Arrays by name: with an entry for each cell if there are cells, else the task's inputs.
-#' @param ... Options, which `model$io` lists: `io$options` of the forward pass, and those of each task. An option `genes` of a task is given as
-#'   `targets`, since `genes` are the names of the matrix' genes.
+#' @param ... Options, which `model$io` lists: `io$options` of the forward pass, and those of each task. An option `genes` of
+#'   a task is given as `targets`, since `genes` are the names of the matrix' genes.
 #' @return A list of arrays by name, shaped as `model$io` says. That of `scn_model_run()` has the attribute `report`, a list.
-#' @section Errors: `scn_error_invalid_argument` for an array, option or task that is unknown or missing, or a number out of range;
-#'   `scn_error_shape`, `scn_error_type`; and those of [scn_model_embed()] where there are cells.
+#' @section Errors: `scn_error_invalid_argument` for an array, option or task that is unknown or missing, or a number out of
+#'   range; `scn_error_shape`, `scn_error_type`; and those of [scn_model_embed()] where there are cells.
 #' @examples
 #' \dontrun{
 #' model <- scn_model("scgpt-human")
@@ -170,10 +177,9 @@ scn_model_run <- function(model, task, x = NULL, genes = NULL, arrays = NULL, ..
   view <- if (!is.null(x)) matrix_view(x, cells)
   known <- Filter(function(other) identical(other$name, task), model$io$tasks)
   fields <- if (length(known)) known[[1]]$inputs else list()
-  made <- invoke(
-    C_model_run, pointer, task, view, lines_of(genes %||% view$genes, "genes"), as_tensors(arrays, "arrays", fields), task_options(...),
-    seed = seed
-  )
+  names <- lines_of(genes %||% view$genes, "genes")
+  arrays <- as_tensors(arrays, "arrays", fields)
+  made <- invoke(C_model_run, pointer, task, view, names, arrays, task_options(...), seed = seed)
   structure(arrays_of(made[[1]]), report = from_json(made[[2]]))
 }
 
@@ -189,7 +195,8 @@ arrays_of <- function(arrays) lapply(arrays, outcome)
 #' `scn_model_genes()` names the genes that a model knows; `scn_model_gene_embeddings()` has a vector for each.
 #'
 #' @inheritParams scn_model_embed
-#' @return `scn_model_genes()`: names. `scn_model_gene_embeddings()`: a matrix of genes x dimensions, whose rows have these names.
+#' @return `scn_model_genes()`: names. `scn_model_gene_embeddings()`: a matrix of genes x dimensions, whose rows have these
+#'   names.
 #' @section Errors: `scn_error_unsupported` for a family without gene embeddings.
 #' @examples
 #' \dontrun{
@@ -210,13 +217,15 @@ scn_model_gene_embeddings <- function(model) {
 
 #' Save a model as a folder
 #'
-#' Writes config.json, model.safetensors and the vocabulary: a folder that [scn_model()] opens, in every language. It is complete or not there.
+#' Writes config.json, model.safetensors and the vocabulary: a folder that [scn_model()] opens, in every language. It is
+#' complete or not there.
 #'
 #' @inheritParams scn_model_embed
 #' @param folder The folder, which is made, and must be empty if it is there.
 #' @param overwrite Whether to replace an earlier export.
 #' @return `folder`, invisibly.
-#' @section Errors: `scn_error_invalid_argument` for a folder that holds something else; `scn_error_io`, `scn_error_disk_full`.
+#' @section Errors: `scn_error_invalid_argument` for a folder that holds something else; `scn_error_io`,
+#'   `scn_error_disk_full`.
 #' @examples
 #' \dontrun{
 #' scn_model_export(scn_model("scgpt-human"), "my-scgpt")

@@ -2,19 +2,20 @@
 
 #' The models that there are
 #'
-#' Foundation models of cells: scGPT, Geneformer, GEARS, UCE, scFoundation, CellFM, GeneCompass and scELMo, in the versions that
-#' have been published. Listing them reads no network and no cache.
+#' Foundation models of cells: scGPT, Geneformer, GEARS, UCE, scFoundation, CellFM, GeneCompass and scELMo, in the versions
+#' that have been published. Listing them reads no network and no cache.
 #'
-#' Cards are those of the library, of the files and folders that the environment variable `SCNATIVE_MODELS` names (separated by
-#' colons), and those given to `scn_model_register()`; of two with one `id` the last named is taken.
+#' Cards are those of the library, of the files and folders that the environment variable `SCNATIVE_MODELS` names (separated
+#' by colons), and those given to `scn_model_register()`; of two with one `id` the last named is taken.
 #'
 #' @param name The model's `id` (`"scgpt-human"`), in any case, also dotted or slashed (`"scgpt/human"`), or an alias.
 #' @param card A list: `id`, `family`, `source`, and what else `scn_model_info()` shows of a model. One with the same `id` is
 #'   replaced.
 #' @param id The `id` of a card that was registered in this session.
-#' @return `scn_models()`: a data.frame with a row for each model, named by its `id`. `scn_model_info()`: one model's card, a list with
-#'   also its files, their sizes and hashes, its licence and how to cite it. The others: `id`, invisibly.
-#' @section Errors: `scn_error_not_found`, with the nearest names; `scn_error_config` for a card that is malformed, naming the field.
+#' @return `scn_models()`: a data.frame with a row for each model, named by its `id`. `scn_model_info()`: one model's card, a
+#'   list with also its files, their sizes and hashes, its licence and how to cite it. The others: `id`, invisibly.
+#' @section Errors: `scn_error_not_found`, with the nearest names; `scn_error_config` for a card that is malformed, naming the
+#'   field.
 #' @seealso [scn_model()] opens a model, [scn_model_download()] fetches one.
 #' @examples
 #' models <- scn_models()
@@ -64,25 +65,27 @@ scn_model_unregister <- function(id) {
 
 #' Download models, and look after the cache
 #'
-#' Files go to the cache of Hugging Face, in its layout, so that models which Python has downloaded are found, and the other way round.
-#' They are checked by size and hash; an interrupted download goes on where it stopped; what is there is not downloaded again.
+#' Files go to the cache of Hugging Face, in its layout, so that models which Python has downloaded are found, and the other
+#' way round. They are checked by size and hash; an interrupted download goes on where it stopped; what is there is not
+#' downloaded again.
 #'
-#' Without options the environment variables `HF_HUB_CACHE`, `HF_HOME`, `HF_ENDPOINT`, `HF_TOKEN`, `HF_TOKEN_PATH` and `HF_HUB_OFFLINE`
-#' mean what they mean for huggingface_hub.
+#' Without options the environment variables `HF_HUB_CACHE`, `HF_HOME`, `HF_ENDPOINT`, `HF_TOKEN`, `HF_TOKEN_PATH` and
+#' `HF_HUB_OFFLINE` mean what they mean for huggingface_hub.
 #'
 #' @param name A name of [scn_models()], or a Hugging Face repository: `"org/repo"`, `"org/repo@@revision"`,
 #'   `"org/repo@@revision:subfolder"`.
 #' @param ... Options. For a download: `revision`, `cache_dir`, `endpoint`, `token`, `offline`, `force`, `acknowledge_licence`
-#'   (TRUE or FALSE the last three). For removing: `revision`, `cache_dir`. For verifying: these and `remove_corrupt`. For the cache and
-#'   pruning: `cache_dir`.
+#'   (TRUE or FALSE the last three). For removing: `revision`, `cache_dir`. For verifying: these and `remove_corrupt`. For the
+#'   cache and pruning: `cache_dir`.
 #' @return `scn_model_download()`: a list with the `folder`, the `commit`, the `files` and how much was downloaded.
-#'   `scn_model_cache()`: a list with the `folder`, its `size`, and its `repositories`. `scn_model_remove()`, which takes a model's files (or those of a
-#'   `revision`) away, and `scn_model_prune()`, which takes away what nothing needs: a list with `freed_bytes`, invisibly.
-#'   `scn_model_verify()`, which reads all files again: a list with what is `ok`, `corrupt`, `missing` and `unpinned`.
-#' @section Errors: `scn_error_not_found`, with the nearest names, or if a model is not in the cache; `scn_error_access` for a gated or
-#'   private repository; `scn_error_licence` for one whose licence must be acknowledged first; `scn_error_offline`; `scn_error_network`;
-#'   `scn_error_checksum` for a file that is not what was promised, and which is not kept; `scn_error_disk_full`; `scn_error_io`;
-#'   `scn_error_invalid_argument` for an unknown option.
+#'   `scn_model_cache()`: a list with the `folder`, its `size`, and its `repositories`. `scn_model_remove()`, which takes a
+#'   model's files (or those of a `revision`) away, and `scn_model_prune()`, which takes away what nothing needs: a list with
+#'   `freed_bytes`, invisibly. `scn_model_verify()`, which reads all files again: a list with what is `ok`, `corrupt`,
+#'   `missing` and `unpinned`.
+#' @section Errors: `scn_error_not_found`, with the nearest names, or if a model is not in the cache; `scn_error_access` for a
+#'   gated or private repository; `scn_error_licence` for one whose licence must be acknowledged first; `scn_error_offline`;
+#'   `scn_error_network`; `scn_error_checksum` for a file that is not what was promised, and which is not kept;
+#'   `scn_error_disk_full`; `scn_error_io`; `scn_error_invalid_argument` for an unknown option.
 #' @seealso [scn_models()] lists models, [scn_model()] opens one and downloads it first if need be.
 #' @examples
 #' folder <- tempfile()

@@ -1,8 +1,8 @@
-# Named arrays that models take and give. Shapes read as they are documented: a matrix for [B, L] has B rows, whatever the order in
-# memory, which the C side turns.
+# Named arrays that models take and give. Shapes read as they are documented: a matrix for [B, L] has B rows, whatever the
+# order in memory, which the C side turns.
 
-# Looks a list of arrays over and describes it to the C side: list(values, lengths of the axes, whether doubles are whole numbers).
-# `fields` are those of the model's `io`, whose types say where whole numbers are wanted.
+# Looks a list of arrays over and describes it to the C side: list(values, lengths of the axes, whether doubles are whole
+# numbers). `fields` are those of the model's `io`, whose types say where whole numbers are wanted.
 as_tensors <- function(arrays, name, fields = list()) {
   if (is.null(arrays)) {
     return(NULL)

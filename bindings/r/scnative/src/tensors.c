@@ -25,7 +25,8 @@ SEXP take_text(SEXP pointer, ScnText *text) {
     scn.scn_text_copy(text, copy, needed, NULL);
     release_text(pointer);
     if (needed > INT_MAX) {
-        return shim_error(SCN_ERR_OVERFLOW, "result: is a text of %.0f bytes, R's texts hold at most %d", (double)needed, INT_MAX);
+        return shim_error(SCN_ERR_OVERFLOW, "result: is a text of %.0f bytes, R's texts hold at most %d", (double)needed,
+                          INT_MAX);
     }
     return Rf_ScalarString(Rf_mkCharLenCE(copy, (int)(needed - 1), CE_UTF8));
 }

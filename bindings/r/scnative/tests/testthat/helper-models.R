@@ -1,5 +1,5 @@
-# Small models with random weights, beside what the original implementations make of their inputs. Where there are none, tests are
-# skipped, and say so in a warning.
+# Small models with random weights, beside what the original implementations make of their inputs. Where there are none, tests
+# are skipped, and say so in a warning.
 
 model_fixture <- function(name) {
   folder <- file.path(Sys.getenv("SCNATIVE_MODELS_DIR"), name)
@@ -10,7 +10,8 @@ model_fixture <- function(name) {
   folder
 }
 
-# The arrays of a safetensors file, of the types that the fixtures have: the length of a header in JSON, the header, the elements.
+# The arrays of a safetensors file, of the types that the fixtures have: the length of a header in JSON, the header, the
+# elements.
 read_safetensors <- function(path) {
   bytes <- readBin(path, "raw", file.size(path))
   length <- readBin(bytes, "integer", 1, size = 4, endian = "little")

@@ -12,7 +12,10 @@ test_that("values are read as R has them", {
 })
 
 test_that("escapes are characters", {
-  expect_identical(reads("\"q\\\" b\\\\ s\\/ n\\n t\\t u\\u00e9 \\ud83d\\ude00 \u00e9\""), "q\" b\\ s/ n\n t\t u\u00e9 \U1f600 \u00e9")
+  expect_identical(
+    reads("\"q\\\" b\\\\ s\\/ n\\n t\\t u\\u00e9 \\ud83d\\ude00 \u00e9\""),
+    "q\" b\\ s/ n\n t\t u\u00e9 \U1f600 \u00e9"
+  )
   expect_identical(writes("a\t\"\\\u00e9\001"), "\"a\\u0009\\\"\\\\\u00e9\\u0001\"")
 })
 
