@@ -21,8 +21,8 @@
 ///   number of threads.
 /// - Whatever fails throws `scn::error`, with the status of the C ABI and a message that names the argument. A function
 ///   that throws has returned nothing and changed nothing, unless its description says so.
-/// - Any function may be called from any thread. Handles (`sparse`, `folder_10x`, `cancel_token`) can be moved, not
-///   copied; const ones may be shared between threads.
+/// - Any function may be called from any thread. Handles (`sparse`, `folder_10x`, `tensors`, `model`, `cancel_token`) can be
+///   moved, not copied; const ones may be shared between threads.
 /// - What a function computes, its reference, errors and memory: scnative.h, at the function that the description names.
 ///
 /// Eigen is used if it was included before this header, or if SCNATIVE_EIGEN is defined; this header may be included
@@ -1814,6 +1814,448 @@ struct simulated_counts {
     });
     return curve;
 }
+
+// ------------------------------------------------------------------------------------------------------------------
+// Models
+// ------------------------------------------------------------------------------------------------------------------
+
+namespace detail {
+
+struct free_text {
+    void operator()(ScnText* text) const noexcept { scn_text_free(text); }
+};
+using owned_text = std::unique_ptr<ScnText, free_text>;
+
+inline std::string copy_of(const owned_text& text) {
+    std::size_t needed = 0;
+    check(scn_text_copy(text.get(), nullptr, 0, &needed));
+    std::string copy(needed, '\0');
+    check(scn_text_copy(text.get(), copy.data(), copy.size(), nullptr));
+    copy.resize(needed > 0 ? needed - 1 : 0);
+    return copy;
+}
+
+/// The text that a call makes. It is owned before anything is thrown.
+template <class Call>
+std::string make_text(Call&& call) {
+    check_abi();
+    ScnText* raw = nullptr;
+    const ScnStatus status = call(&raw);
+    const owned_text text(raw);
+    check(status);
+    return copy_of(text);
+}
+
+/// The text that a call with a context makes.
+template <class Call>
+std::string make_text(const context& how, Call&& call) {
+    owned_text text;
+    invoke(how, [&](const ScnContext* settings) {
+        ScnText* raw = nullptr;
+        const ScnStatus status = call(settings, &raw);
+        text.reset(raw);
+        return status;
+    });
+    return copy_of(text);
+}
+
+/// A code point as UTF-8.
+inline void append_utf8(std::string& text, std::uint32_t code) {
+    const auto byte = [&](std::uint32_t bits) { text += static_cast<char>(static_cast<unsigned char>(bits)); };
+    if (code < 0x80) {
+        byte(code);
+    } else if (code < 0x800) {
+        byte(0xC0 | code >> 6);
+        byte(0x80 | (code & 0x3F));
+    } else if (code < 0x10000) {
+        byte(0xE0 | code >> 12);
+        byte(0x80 | (code >> 6 & 0x3F));
+        byte(0x80 | (code & 0x3F));
+    } else {
+        byte(0xF0 | code >> 18);
+        byte(0x80 | (code >> 12 & 0x3F));
+        byte(0x80 | (code >> 6 & 0x3F));
+        byte(0x80 | (code & 0x3F));
+    }
+}
+
+/// The texts of a JSON array that has nothing but texts.
+inline std::vector<std::string> texts_of(const std::string& json) {
+    std::vector<std::string> texts;
+    const auto unit = [&](std::size_t at) {  // the 16 bits of \uXXXX, whose digits begin there
+        return static_cast<std::uint32_t>(std::stoul(json.substr(at, 4), nullptr, 16));
+    };
+    for (std::size_t i = json.find('"'); i != std::string::npos; i = json.find('"', i + 1)) {
+        std::string text;
+        for (++i; i < json.size() && json[i] != '"'; ++i) {
+            if (json[i] != '\\') {
+                text += json[i];
+                continue;
+            }
+            const char escape = json.at(++i);
+            if (escape == 'u') {
+                std::uint32_t code = unit(i + 1);
+                i += 4;
+                if (code >= 0xD800 && code < 0xDC00) {
+                    code = 0x10000 + ((code - 0xD800) << 10) + (unit(i + 3) - 0xDC00);
+                    i += 6;
+                }
+                append_utf8(text, code);
+            } else {
+                const std::string_view letters = "bfnrt", meant = "\b\f\n\r\t";
+                const std::size_t which = letters.find(escape);
+                text += which == std::string_view::npos ? escape : meant[which];
+            }
+        }
+        texts.push_back(std::move(text));
+    }
+    return texts;
+}
+
+/// Names as the C ABI takes them: each with a newline behind it.
+inline std::string lines_of(const std::vector<std::string>& names) {
+    std::string lines;
+    for (const std::string& name : names) {
+        if (name.find('\n') != std::string::npos) {
+            throw error(SCN_ERR_INVALID_ARGUMENT, "genes: has \"" + name + "\", must have no newlines");
+        }
+        lines += name;
+        lines += '\n';
+    }
+    return lines;
+}
+
+}  // namespace detail
+
+/// The registry of models, and the cache of their files. Cards and reports are JSON texts, and so are options (an object; empty
+/// for none): scnative.h, at the function that the description names, says what is in them.
+namespace models {
+
+/// The cards of all models, an array. By `scn_models_list`.
+[[nodiscard]] inline std::string list() {
+    return detail::make_text([](ScnText** made) { return scn_models_list(made); });
+}
+
+/// One model's card, by its id or an alias. By `scn_models_info`.
+[[nodiscard]] inline std::string info(const std::string& name) {
+    return detail::make_text([&](ScnText** made) { return scn_models_info(name.c_str(), made); });
+}
+
+/// Adds a card to the registry of this process. By `scn_models_register`.
+inline void register_card(const std::string& card) {
+    detail::check_abi();
+    detail::check(scn_models_register(card.c_str()));
+}
+
+/// Takes a card that was registered in this process out again. By `scn_models_unregister`.
+inline void unregister_card(const std::string& id) {
+    detail::check_abi();
+    detail::check(scn_models_unregister(id.c_str()));
+}
+
+/// Downloads a model's files into the cache, checks them, and says where they are. By `scn_models_download`.
+inline std::string download(const std::string& name, const std::string& options = {}, const context& how = {}) {
+    return detail::make_text(how, [&](const ScnContext* settings, ScnText** made) {
+        return scn_models_download(settings, name.c_str(), options.c_str(), made);
+    });
+}
+
+/// What is in the cache. By `scn_models_cache`.
+[[nodiscard]] inline std::string cache(const std::string& options = {}) {
+    return detail::make_text([&](ScnText** made) { return scn_models_cache(options.c_str(), made); });
+}
+
+/// Removes a model from the cache, and says what was freed. By `scn_models_remove`.
+inline std::string remove(const std::string& name, const std::string& options = {}) {
+    return detail::make_text([&](ScnText** made) { return scn_models_remove(name.c_str(), options.c_str(), made); });
+}
+
+/// Removes from the cache what nothing needs, and says what was freed. By `scn_models_prune`.
+inline std::string prune(const std::string& options = {}) {
+    return detail::make_text([&](ScnText** made) { return scn_models_prune(options.c_str(), made); });
+}
+
+/// Reads a model's files in the cache again, and says which are what they must be. By `scn_models_verify`.
+inline std::string verify(const std::string& name, const std::string& options = {}, const context& how = {}) {
+    return detail::make_text(how, [&](const ScnContext* settings, ScnText** made) {
+        return scn_models_verify(settings, name.c_str(), options.c_str(), made);
+    });
+}
+
+}  // namespace models
+
+/// One of the arrays of `tensors`, borrowed: its elements follow each other, the last axis fastest.
+class tensor {
+  public:
+    /// Of the C struct, which must have been set up by `scn_tensor_init`.
+    explicit tensor(const ScnTensor& raw) noexcept : raw_(raw) {}
+
+    /// The length of each axis; none for a single number.
+    [[nodiscard]] span<const std::int64_t> shape() const noexcept { return {raw_.shape, static_cast<std::size_t>(raw_.n_dims)}; }
+    /// How many elements there are.
+    [[nodiscard]] std::size_t size() const noexcept {
+        std::size_t n = 1;
+        for (std::int64_t length : shape()) {
+            n *= static_cast<std::size_t>(length);
+        }
+        return n;
+    }
+    /// Type of the elements.
+    [[nodiscard]] scn::dtype dtype() const noexcept { return static_cast<scn::dtype>(raw_.value_type); }
+    /// The elements. Throws `SCN_ERR_TYPE` unless T is the type that they have.
+    template <class T>
+    [[nodiscard]] span<const T> values() const {
+        if (detail::tag<T>() != dtype()) {
+            throw error(SCN_ERR_TYPE, "tensor: has type tag " + std::to_string(raw_.value_type) + ", asked for as " +
+                                          std::to_string(detail::tag<T>()));
+        }
+        return {static_cast<const T*>(raw_.values), size()};
+    }
+
+  private:
+    ScnTensor raw_;
+};
+
+/// Named arrays, which models take and give. It can be moved, not copied; const uses may be shared between threads.
+class tensors {
+  public:
+    /// None. So is one that was moved from.
+    tensors() noexcept = default;
+
+    /// Takes what a function of scnative.h made. By `scn_tensors_free` it is freed.
+    explicit tensors(ScnTensors* owned) noexcept : owned_(owned) {}
+
+    /// Copies an array into the set, under a name; one that is there under that name is replaced. `shape` has the length of each
+    /// axis, of which the last is fastest; by default one axis of all values. By `scn_tensors_new` and `scn_tensors_add`.
+    ///
+    /// Throws `SCN_ERR_SHAPE` unless there are as many values as the shape says.
+    template <class C>
+    void add(const std::string& name, const C& values, std::optional<std::vector<std::int64_t>> shape = std::nullopt) {
+        if (!owned_) {
+            detail::check_abi();
+            ScnTensors* made = nullptr;
+            detail::check(scn_tensors_new(&made));
+            owned_.reset(made);
+        }
+        const std::vector<std::int64_t> axes = shape ? *shape : std::vector<std::int64_t>{detail::len(values)};
+        std::int64_t n = 1;
+        for (std::int64_t length : axes) {
+            n = length < 0 ? -1 : n * length;
+        }
+        detail::check_length(name.c_str(), std::size(values), n);
+        ScnTensor raw;
+        detail::init(raw, scn_tensor_init);
+        raw.value_type = detail::tag<std::remove_pointer_t<decltype(std::data(values))>>();
+        raw.n_dims = static_cast<std::int32_t>(axes.size());
+        raw.shape = axes.data();
+        raw.values = std::data(values);
+        detail::check(scn_tensors_add(owned_.get(), name.c_str(), &raw));
+    }
+
+    /// How many arrays there are. By `scn_tensors_len`.
+    [[nodiscard]] std::size_t size() const {
+        std::int64_t n = 0;
+        if (owned_) {
+            detail::check(scn_tensors_len(get(), &n));
+        }
+        return static_cast<std::size_t>(n);
+    }
+
+    /// Their names. By `scn_tensors_name`.
+    [[nodiscard]] std::vector<std::string> names() const {
+        std::vector<std::string> all(size());
+        for (std::size_t i = 0; i < all.size(); ++i) {
+            std::size_t needed = 0;
+            detail::check(scn_tensors_name(get(), static_cast<std::int64_t>(i), nullptr, 0, &needed));
+            all[i].resize(needed);
+            detail::check(scn_tensors_name(get(), static_cast<std::int64_t>(i), all[i].data(), needed, nullptr));
+            all[i].resize(needed > 0 ? needed - 1 : 0);
+        }
+        return all;
+    }
+
+    /// The array of this name: valid as long as this object, and until something is added. By `scn_tensors_get`.
+    ///
+    /// Throws `SCN_ERR_NOT_FOUND` if there is none.
+    [[nodiscard]] tensor at(const std::string& name) const& {
+        const std::vector<std::string> all = names();
+        const auto found = std::find(all.begin(), all.end(), name);
+        if (found == all.end()) {
+            std::string there;
+            for (const std::string& other : all) {
+                there += (there.empty() ? "" : ", ") + other;
+            }
+            throw error(SCN_ERR_NOT_FOUND, "name: is \"" + name + "\", must be one of " + (there.empty() ? "none" : there));
+        }
+        ScnTensor raw;
+        detail::init(raw, scn_tensor_init);
+        detail::check(scn_tensors_get(get(), found - all.begin(), &raw));
+        return tensor(raw);
+    }
+    tensor at(const std::string& name) && = delete;
+
+    /// For functions of scnative.h; null if there is none.
+    [[nodiscard]] const ScnTensors* get() const noexcept { return owned_.get(); }
+    /// Whether there is a set.
+    explicit operator bool() const noexcept { return owned_ != nullptr; }
+
+  private:
+    struct free {
+        void operator()(ScnTensors* arrays) const noexcept { scn_tensors_free(arrays); }
+    };
+    std::unique_ptr<ScnTensors, free> owned_;
+};
+
+namespace detail {
+
+/// The arrays that a call makes. They are owned before anything is thrown.
+template <class Call>
+tensors make_tensors(const context& how, Call&& call) {
+    tensors made;
+    invoke(how, [&](const ScnContext* settings) {
+        ScnTensors* raw = nullptr;
+        const ScnStatus status = call(settings, &raw);
+        made = tensors(raw);
+        return status;
+    });
+    return made;
+}
+
+}  // namespace detail
+
+/// Arrays, and a JSON object with what there is to say about them.
+struct model_output {
+    tensors arrays;
+    std::string report;
+};
+
+/// Cells as vectors.
+struct cell_embedding {
+    /// Cells x dimensions, row-major. Cells with no gene of the model's vocabulary are NaN.
+    std::vector<float> values;
+    std::int64_t n_obs = 0;
+    std::int64_t n_dims = 0;
+    /// A JSON object: `name`, `genes` (how many were found, by which rule, ...), and what the family adds.
+    std::string report;
+
+    /// The vectors as a matrix of cells x dimensions: valid as long as this object.
+    [[nodiscard]] matrix_view matrix() const& { return dense(n_obs, n_dims, values); }
+    matrix_view matrix() && = delete;
+};
+
+/// A single-cell foundation model that can be run. Options are JSON objects, empty for none; `describe` lists them. It can be
+/// moved, not copied; const uses may be shared between threads.
+class model {
+  public:
+    /// None. So is one that was moved from: its functions throw `SCN_ERR_NULL`.
+    model() noexcept = default;
+
+    /// Takes what `scn_model_open` made. By `scn_model_free` it is freed.
+    explicit model(ScnModel* owned) noexcept : owned_(owned) {}
+
+    /// Opens a folder, a model of the registry, or a Hugging Face repository, which is downloaded if it is not in the cache. By
+    /// `scn_model_open`.
+    explicit model(const std::string& name, const std::string& options = {}, const context& how = {}) {
+        detail::invoke(how, [&](const ScnContext* settings) {
+            ScnModel* made = nullptr;
+            const ScnStatus status = scn_model_open(settings, name.c_str(), options.c_str(), &made);
+            owned_.reset(made);
+            return status;
+        });
+    }
+
+    /// What it is: configuration, inputs and outputs, options, tasks, card, weights. By `scn_model_describe`.
+    [[nodiscard]] std::string describe() const {
+        return detail::make_text([&](ScnText** made) { return scn_model_describe(get(), made); });
+    }
+
+    /// The genes that it knows, in the order of the rows of `gene_embeddings`. By `scn_model_genes`.
+    [[nodiscard]] std::vector<std::string> genes() const {
+        return detail::texts_of(detail::make_text([&](ScnText** made) { return scn_model_genes(get(), made); }));
+    }
+
+    /// One vector for each gene: the array `gene_embeddings`, float, genes x dimensions. By `scn_model_gene_embeddings`.
+    [[nodiscard]] tensors gene_embeddings(const context& how = {}) const {
+        return detail::make_tensors(how, [&](const ScnContext* settings, ScnTensors** made) {
+            return scn_model_gene_embeddings(settings, get(), made);
+        });
+    }
+
+    /// The original implementation's forward pass on named arrays, and every output of it. By `scn_model_forward`.
+    [[nodiscard]] tensors forward(const tensors& inputs, const std::string& options = {}, const context& how = {}) const {
+        if (!inputs) {
+            ScnTensors* none = nullptr;
+            detail::check(scn_tensors_new(&none));
+            return forward(tensors(none), options, how);
+        }
+        return detail::make_tensors(how, [&](const ScnContext* settings, ScnTensors** made) {
+            return scn_model_forward(settings, get(), inputs.get(), options.c_str(), made);
+        });
+    }
+
+    /// From counts to one vector for each cell. `genes` names the columns of the matrix; `arrays` has what a family asks for
+    /// beside the counts, with one entry for each cell. By `scn_model_embed`.
+    [[nodiscard]] cell_embedding embed(const matrix_view& matrix, const std::vector<std::string>& genes,
+                                       const std::string& options = {}, const tensors& arrays = {},
+                                       const context& how = {}) const {
+        const std::string lines = detail::lines_of(genes);
+        detail::owned_text report;
+        const tensors made = detail::make_tensors(how, [&](const ScnContext* settings, ScnTensors** embedding) {
+            ScnText* said = nullptr;
+            const ScnStatus status = scn_model_embed(settings, get(), matrix.get(), lines.c_str(), arrays.get(), options.c_str(),
+                                                     embedding, &said);
+            report.reset(said);
+            return status;
+        });
+        const tensor values = made.at("embedding");
+        const span<const float> all = values.values<float>();
+        return {{all.begin(), all.end()}, values.shape()[0], values.shape()[1], detail::copy_of(report)};
+    }
+
+    /// What else a family does with cells, by the name of the task: `"predict"` of GEARS, say. By `scn_model_run`.
+    [[nodiscard]] model_output run(const std::string& task, const matrix_view& matrix, const std::vector<std::string>& genes,
+                                   const std::string& options = {}, const tensors& arrays = {}, const context& how = {}) const {
+        const std::string lines = detail::lines_of(genes);
+        return run(task, matrix.get(), lines.c_str(), options, arrays, how);
+    }
+
+    /// A task that takes no cells, but the arrays `inputs`. By `scn_model_run`.
+    [[nodiscard]] model_output run(const std::string& task, const tensors& inputs, const std::string& options = {},
+                                   const context& how = {}) const {
+        return run(task, nullptr, nullptr, options, inputs, how);
+    }
+
+    /// Saves it as a folder that every language opens: config.json, model.safetensors, vocabulary. By `scn_model_export`.
+    void save(const std::string& folder, const std::string& options = {}, const context& how = {}) const {
+        detail::invoke(how, [&](const ScnContext* settings) {
+            return scn_model_export(settings, get(), folder.c_str(), options.c_str());
+        });
+    }
+
+    /// For functions of scnative.h; null if there is none.
+    [[nodiscard]] const ScnModel* get() const noexcept { return owned_.get(); }
+    /// Whether there is one.
+    explicit operator bool() const noexcept { return owned_ != nullptr; }
+
+  private:
+    [[nodiscard]] model_output run(const std::string& task, const ScnMatrix* matrix, const char* genes, const std::string& options,
+                                   const tensors& arrays, const context& how) const {
+        detail::owned_text report;
+        tensors made = detail::make_tensors(how, [&](const ScnContext* settings, ScnTensors** outputs) {
+            ScnText* said = nullptr;
+            const ScnStatus status = scn_model_run(settings, get(), task.c_str(), matrix, genes, arrays.get(), options.c_str(),
+                                                   outputs, &said);
+            report.reset(said);
+            return status;
+        });
+        return {std::move(made), detail::copy_of(report)};
+    }
+
+    struct free {
+        void operator()(ScnModel* opened) const noexcept { scn_model_free(opened); }
+    };
+    std::unique_ptr<ScnModel, free> owned_;
+};
 
 // ------------------------------------------------------------------------------------------------------------------
 // The library

@@ -43,6 +43,14 @@ def need_library(path: Path = LIBRARY) -> Path:
     return path
 
 
+def need_models() -> Path:
+    """The folder of the small models that the tests run."""
+    folder = Path(os.environ.get("SCNATIVE_MODELS_DIR", ""))
+    if not (folder / "scgpt-plain" / "config.json").exists():
+        missing("SCNATIVE_MODELS_DIR=the folder of the fixtures of models", "(no package)")
+    return folder
+
+
 def attempt(*command: object, **options: object) -> subprocess.CompletedProcess:
     return subprocess.run([str(c) for c in command], capture_output=True, text=True, **options)
 

@@ -12,7 +12,7 @@ import pytest
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
-from needs import INCLUDE, ROOT, attempt, linked_to, need, need_eigen, run, together  # noqa: E402
+from needs import INCLUDE, ROOT, attempt, linked_to, need, need_eigen, need_models, run, together  # noqa: E402
 
 HEADER = (INCLUDE / "scnative.hpp").read_text()
 SOURCES = sorted(HERE.glob("*.cpp"))
@@ -145,6 +145,11 @@ def test_gcc_cpp17(plain):
     passes(plain)
 
 
+def test_the_models_are_there_that_the_programs_run():
+    """Without them the programs' tests of models pass and have tested nothing: said here."""
+    need_models()
+
+
 def test_clang_cpp20(tmp_path):
     passes(build(tmp_path, "clang++", "c++20"))
 
@@ -158,5 +163,5 @@ def test_address_and_undefined_behaviour_sanitizers(tmp_path):
 def test_valgrind_finds_nothing(plain):
     need("valgrind")
     check = ["--error-exitcode=9", "--leak-check=full", "--errors-for-leak-kinds=definite", "--show-leak-kinds=definite"]
-    quick = ("handles", "views_of", "errors", "folders", "matrix_market", "cells_and_genes", "in_place", "eigen", "warnings", "wilcoxon")
+    quick = ("handles", "views_of", "errors", "folders", "matrix_market", "cells_and_genes", "in_place", "eigen", "warnings", "wilcoxon", "tensors", "models_refuse")
     passes(plain, "valgrind", "--quiet", *check, names=quick)

@@ -27,6 +27,9 @@ below says is <file> <type> <length>.
     s_score, g2m_score f64  n_obs
     not_finite.values  f64  nnz           counts' values but for one infinity
     10x/               matrix.mtx.gz, barcodes.tsv.gz, features.tsv.gz
+    model_counts       f64  40 x 30       dense, cell after cell, whole numbers; of a model's first 24 genes and 6 that it does not know
+    model_src          i64  3 x 6         token numbers of the model scgpt-plain, row after row
+    model_values       f64  3 x 6
 """
 
 from __future__ import annotations
@@ -93,6 +96,11 @@ def write(folder: Path) -> None:
     bad = counts.data.copy()
     bad[17] = np.inf
     save("not_finite.values", bad, "f8")
+    model_counts = rng.poisson(2, size=(40, 30))
+    model_counts[4, :24] = 0  # a cell without a gene that the model knows
+    save("model_counts", model_counts, "f8")
+    save("model_src", np.hstack([np.full((3, 1), 62), rng.permuted(np.tile(np.arange(60), (3, 1)), axis=1)[:, :5]]), "i8")
+    save("model_values", np.hstack([np.zeros((3, 1)), rng.integers(1, 51, size=(3, 5))]), "f8")
     (folder / "shape.txt").write_text(f"{N_OBS} {N_VARS} {counts.nnz} {N_GROUPS} {N_BATCHES} 6000\n")
     write_10x(folder / "10x", counts)
 

@@ -222,6 +222,49 @@ write("simulate_counts.clusters", as.integer(drawn$clusters) - 1L)
 write("simulate_counts.batches", as.integer(drawn$batches) - 1L)
 write("simulate_counts.marker_of", ifelse(is.na(drawn$marker_of), -1L, as.integer(drawn$marker_of) - 1L))
 
+# models
+write_arrays <- function(name, arrays) {
+  for (key in names(arrays)) {
+    array <- arrays[[key]]
+    write(paste0(name, ".", key), if (length(dim(array)) > 1) as.vector(aperm(array)) else array)
+  }
+}
+models <- Sys.getenv("SCNATIVE_MODELS_DIR")
+if (nzchar(models)) {
+  plain <- file.path(models, "scgpt-plain")
+  cells <- matrix(read("model_counts", "f8"), 30)
+  model <- scn_model(plain)
+  known <- scn_model_genes(model)
+  genes <- c(known[1:24], sprintf("unknown%d", 0:5))
+  write("models_list.n", nrow(scn_models()))
+  write_texts("models_info.texts", unlist(scn_model_info("scGPT/Human")[c("id", "family")]))
+  scn_model_register(list(id = "proof", family = "scgpt", source = list(local = plain)))
+  write_texts("models_register.family", scn_model_info("Proof")$family)
+  scn_model_unregister("proof")
+  nowhere <- file.path(dirname(OUT), "cache")
+  write("models_cache.size", as.integer(scn_model_cache(cache_dir = nowhere)$size))
+  write("models_prune.freed_bytes", as.integer(scn_model_prune(cache_dir = nowhere)$freed_bytes))
+  write_texts("model_describe.family", model$family)
+  write_texts("model_genes.genes", known)
+  write_arrays("model_gene_embeddings", list(gene_embeddings = scn_model_gene_embeddings(model)))
+  inputs <- list(src = t(matrix(read("model_src", "i8"), 6)), values = t(matrix(read("model_values", "f8"), 6)))
+  write_arrays("model_forward", scn_model_forward(model, inputs))
+  embed <- function(...) suppressWarnings(scn_model_embed(...)) # that a cell has no gene of the vocabulary
+  write_arrays("model_embed", list(embedding = embed(model, cells, genes)))
+  renamed <- c("first", tolower(genes[2]), genes[-(1:2)])
+  options <- list(aliases = c(first = genes[1]), min_matched = 0.5, max_batch_tokens = 64, binning = "deterministic")
+  write_arrays("model_embed~options", list(embedding = do.call(embed, c(list(model, cells, renamed), options))))
+  perturbing <- scn_model(file.path(models, "scgpt-perturb"))
+  named <- c(scn_model_genes(perturbing)[1:24], genes[25:30])
+  perturbed <- list(list(named[1]), named[2:3])
+  write_arrays("model_run", scn_model_run(perturbing, "perturb", cells / 8, named, perturbations = perturbed, pool_size = 7))
+  saved <- file.path(dirname(OUT), "saved")
+  scn_model_export(model, saved, overwrite = TRUE)
+  copied <- file.copy(
+    file.path(saved, c("config.json", "model.safetensors")), file.path(OUT, c("model_export.config.bin", "model_export.weights.bin"))
+  )
+}
+
 # errors: the status' name and the library's message, a line each
 not_finite <- matrix_of("counts", "not_finite.values")
 write_error <- function(name, call) {
@@ -238,3 +281,23 @@ write_error("rank_genes_groups", scn_rank_genes_groups(logged, labels_of("lonely
 write_error("rank_not_finite", scn_rank_genes_groups(not_finite, groups))
 write_error("adjust_p", scn_adjust_p(c(0.5, 1.5)))
 write_error("loess", scn_loess(x, y, span = -1))
+if (nzchar(models)) {
+  negative <- cells
+  negative[3, 2] <- -3
+  none <- file.path(IN, "none")
+  write_error("models_info", scn_model_info("scgpt-humn"))
+  write_error("models_unregister", scn_model_unregister("proof"))
+  write_error("models_download", scn_model_download("proof/none", offline = TRUE, cache_dir = none))
+  write_error("models_remove", scn_model_remove("proof/none", cache_dir = none))
+  write_error("models_verify", scn_model_verify("proof/none", cache_dir = none))
+  write_error("model_open", scn_model("/no/such/folder"))
+  write_error("model_open~dtype", scn_model(plain, dtype = "f33"))
+  write_error("model_forward", scn_model_forward(model, list()))
+  write_error("model_embed~option", scn_model_embed(model, cells, genes, bins = 3))
+  write_error("model_embed~names", scn_model_embed(model, cells))
+  write_error("model_embed~vocabulary", scn_model_embed(model, cells, sprintf("unknown%d", 0:29)))
+  write_error("model_embed~counts", scn_model_embed(model, negative, genes))
+  write_error("model_embed~budget", scn_model_embed(model, cells, genes, max_batch_tokens = 1))
+  write_error("model_embed~shape", scn_model_embed(model, cells, genes, list(batch_labels = 0:4)))
+  write_error("model_run", scn_model_run(model, "dance"))
+}

@@ -1,6 +1,7 @@
 /* Every public operation from C: what run.py does, through the raw ABI. run.c IN_DIR OUT_DIR N_THREADS */
 #include "scnative.h"
 
+#include <ctype.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -720,7 +721,270 @@ static void errors(void) {
                                          n_bytes / 8, NULL, 0));
 }
 
+/* The text, which is freed. */
+static char *text_of(ScnText *text) {
+    size_t needed;
+    char *copy;
+    must(scn_text_copy(text, NULL, 0, &needed));
+    copy = memory((int64_t)needed);
+    must(scn_text_copy(text, copy, needed, NULL));
+    scn_text_free(text);
+    return copy;
+}
+
+/* What is behind the first `"key":` of a JSON text, without a quote. */
+static const char *value_of(const char *json, const char *key) {
+    char wanted[64];
+    const char *at;
+    snprintf(wanted, sizeof wanted, "\"%s\":", key);
+    at = strstr(json, wanted);
+    if (at == NULL) {
+        fprintf(stderr, "run.c: there is no %s in %s\n", key, json);
+        exit(1);
+    }
+    at += strlen(wanted);
+    return *at == '"' ? at + 1 : at;
+}
+
+static int64_t number_of(ScnText *text, const char *key) { return atoll(value_of(text_of(text), key)); }
+
+/* The texts of these keys, a line each. */
+static void write_values(const char *name, const char *output, ScnText *text, const char *key, const char *other) {
+    const char *json = text_of(text), *value = value_of(json, key);
+    char lines[256];
+    snprintf(lines, sizeof lines, "%.*s\n", (int)strcspn(value, "\""), value);
+    if (other != NULL) {
+        const size_t length = strlen(lines);
+        value = value_of(json, other);
+        snprintf(lines + length, sizeof lines - length, "%.*s\n", (int)strcspn(value, "\""), value);
+    }
+    write_bytes(name, output, lines, (int64_t)strlen(lines));
+}
+
+static void write_tensors(const char *name, ScnTensors *tensors) {
+    int64_t n, i, k, size;
+    char output[64];
+    ScnTensor tensor;
+    must(scn_tensors_len(tensors, &n));
+    for (i = 0; i < n; ++i) {
+        must(scn_tensors_name(tensors, i, output, sizeof output, NULL));
+        must(scn_tensor_init(&tensor, sizeof tensor));
+        must(scn_tensors_get(tensors, i, &tensor));
+        for (size = 1, k = 0; k < tensor.n_dims; ++k) {
+            size *= tensor.shape[k];
+        }
+        if (tensor.value_type == SCN_F32) {
+            double *values = doubles(size);
+            for (k = 0; k < size; ++k) {
+                values[k] = ((const float *)tensor.values)[k];
+            }
+            write_f64(name, output, values, size);
+        } else { /* flags, the one other type that the outputs here have */
+            int64_t *values = memory(size * 8);
+            for (k = 0; k < size; ++k) {
+                values[k] = ((const uint8_t *)tensor.values)[k];
+            }
+            write_i64(name, output, values, size);
+        }
+    }
+    scn_tensors_free(tensors);
+}
+
+static void add(ScnTensors *tensors, const char *name, int32_t type, int32_t n_dims, const int64_t *shape, const void *values) {
+    ScnTensor tensor;
+    must(scn_tensor_init(&tensor, sizeof tensor));
+    tensor.value_type = type;
+    tensor.n_dims = n_dims;
+    tensor.shape = shape;
+    tensor.values = values;
+    must(scn_tensors_add(tensors, name, &tensor));
+}
+
+static void copy_file(const char *folder, const char *file, const char *output) {
+    char path[4096];
+    FILE *from;
+    long size;
+    void *bytes;
+    snprintf(path, sizeof path, "%s/%s", folder, file);
+    from = fopen(path, "rb");
+    if (from == NULL || fseek(from, 0, SEEK_END) != 0 || (size = ftell(from)) < 0) {
+        fprintf(stderr, "run.c: %s cannot be read\n", path);
+        exit(1);
+    }
+    rewind(from);
+    bytes = memory(size);
+    if (fread(bytes, 1, (size_t)size, from) != (size_t)size) {
+        exit(1);
+    }
+    fclose(from);
+    write_bytes("model_export", output, bytes, size);
+}
+
+/* The genes of a model as the library takes them, a newline behind each: their JSON array has no escapes. */
+static char *genes_of(const ScnModel *model) {
+    ScnText *text;
+    char *json, *to, *from;
+    must(scn_model_genes(model, &text));
+    json = text_of(text);
+    for (to = from = json; *from != '\0'; ++from) {
+        if (*from == ',' || *from == ']') {
+            *to++ = '\n';
+        } else if (*from != '"' && *from != '[' && *from != ' ') {
+            *to++ = *from;
+        }
+    }
+    *to = '\0';
+    return json;
+}
+
+/* The first of these lines, and then `unknown0`, `unknown1`, ... */
+static char *lines_with_unknown(const char *lines, int n_lines, int n_unknown) {
+    char *made = memory(4096);
+    const char *end = lines;
+    int i;
+    for (i = 0; i < n_lines; ++i) {
+        end = strchr(end, '\n') + 1;
+    }
+    memcpy(made, lines, (size_t)(end - lines));
+    for (i = 0; i < n_unknown; ++i) {
+        sprintf(made + strlen(made), "unknown%d\n", i);
+    }
+    return made;
+}
+
+static void model_errors(const ScnModel *model, const char *plain, const ScnMatrix *cells, const char *genes) {
+    const int64_t five = 5, labels[5] = {0, 1, 2, 3, 4};
+    char none[4096], offline[4200];
+    double *negative = doubles(40 * 30);
+    ScnMatrix wrong = *cells;
+    ScnText *text;
+    ScnModel *other;
+    ScnTensors *inputs, *made;
+    memcpy(negative, cells->values, 40 * 30 * sizeof *negative);
+    negative[1 * 30 + 2] = -3;
+    wrong.values = negative;
+    snprintf(none, sizeof none, "{\"cache_dir\": \"%s/none\"}", in_folder);
+    snprintf(offline, sizeof offline, "{\"offline\": true, \"cache_dir\": \"%s/none\"}", in_folder);
+    must(scn_tensors_new(&inputs));
+    write_error("models_info", scn_models_info("scgpt-humn", &text));
+    write_error("models_unregister", scn_models_unregister("proof"));
+    write_error("models_download", scn_models_download(&context, "proof/none", offline, &text));
+    write_error("models_remove", scn_models_remove("proof/none", none, &text));
+    write_error("models_verify", scn_models_verify(&context, "proof/none", none, &text));
+    write_error("model_open", scn_model_open(&context, "/no/such/folder", NULL, &other));
+    write_error("model_open~dtype", scn_model_open(&context, plain, "{\"dtype\": \"f33\"}", &other));
+    write_error("model_forward", scn_model_forward(&context, model, inputs, NULL, &made));
+    write_error("model_embed~option", scn_model_embed(&context, model, cells, genes, NULL, "{\"bins\": 3}", &made, NULL));
+    write_error("model_embed~names", scn_model_embed(&context, model, cells, NULL, NULL, NULL, &made, NULL));
+    write_error("model_embed~vocabulary",
+                scn_model_embed(&context, model, cells, lines_with_unknown("", 0, 30), NULL, NULL, &made, NULL));
+    write_error("model_embed~counts", scn_model_embed(&context, model, &wrong, genes, NULL, NULL, &made, NULL));
+    write_error("model_embed~budget",
+                scn_model_embed(&context, model, cells, genes, NULL, "{\"max_batch_tokens\": 1}", &made, NULL));
+    add(inputs, "batch_labels", SCN_I64, 1, &five, labels);
+    write_error("model_embed~shape", scn_model_embed(&context, model, cells, genes, inputs, NULL, &made, NULL));
+    write_error("model_run", scn_model_run(&context, model, "dance", NULL, NULL, NULL, NULL, &made, NULL));
+    scn_tensors_free(inputs);
+}
+
+/* What needs the fixtures of models. */
+static void models(const char *root) {
+    char plain[4096], path[4096], parent[4096], options[8192], first[3][64];
+    const char *at;
+    char *known, *genes, *renamed, *named, *letter, *rest;
+    const int64_t shape[2] = {3, 6};
+    int64_t n = 0, i;
+    double *logs = doubles(40 * 30);
+    ScnMatrix cells, control;
+    ScnText *text;
+    ScnModel *model, *perturbing;
+    ScnTensors *inputs, *made;
+    snprintf(plain, sizeof plain, "%s/scgpt-plain", root);
+    snprintf(parent, sizeof parent, "%s", out_folder);
+    *strrchr(parent, '/') = '\0';
+    must(scn_matrix_init(&cells, sizeof cells));
+    cells.storage = SCN_DENSE;
+    cells.n_obs = 40;
+    cells.n_vars = 30;
+    cells.values = input("model_counts");
+    cells.value_type = SCN_F64;
+    must(scn_model_open(&context, plain, NULL, &model));
+    known = genes_of(model);
+    genes = lines_with_unknown(known, 24, 6);
+
+    must(scn_models_list(&text));
+    for (at = text_of(text); (at = strstr(at, "\"family\":")) != NULL; ++at) {
+        ++n;
+    }
+    write_i64("models_list", "n", &n, 1);
+    must(scn_models_info("scGPT/Human", &text));
+    write_values("models_info", "texts", text, "id", "family");
+    snprintf(options, sizeof options, "{\"id\": \"proof\", \"family\": \"scgpt\", \"source\": {\"local\": \"%s\"}}", plain);
+    must(scn_models_register(options));
+    must(scn_models_info("Proof", &text));
+    write_values("models_register", "family", text, "family", NULL);
+    must(scn_models_unregister("proof"));
+    snprintf(options, sizeof options, "{\"cache_dir\": \"%s/cache\"}", parent);
+    must(scn_models_cache(options, &text));
+    n = number_of(text, "size");
+    write_i64("models_cache", "size", &n, 1);
+    must(scn_models_prune(options, &text));
+    n = number_of(text, "freed_bytes");
+    write_i64("models_prune", "freed_bytes", &n, 1);
+    must(scn_model_describe(model, &text));
+    write_values("model_describe", "family", text, "family", NULL);
+    write_bytes("model_genes", "genes", known, (int64_t)strlen(known));
+    must(scn_model_gene_embeddings(&context, model, &made));
+    write_tensors("model_gene_embeddings", made);
+
+    must(scn_tensors_new(&inputs));
+    add(inputs, "src", SCN_I64, 2, shape, input("model_src"));
+    add(inputs, "values", SCN_F64, 2, shape, input("model_values"));
+    must(scn_model_forward(&context, model, inputs, NULL, &made));
+    write_tensors("model_forward", made);
+    scn_tensors_free(inputs);
+    must(scn_model_embed(&context, model, &cells, genes, NULL, NULL, &made, NULL));
+    write_tensors("model_embed", made);
+    renamed = memory(4096);
+    rest = strchr(genes, '\n') + 1;
+    snprintf(renamed, 4096, "first\n%s", rest);
+    for (letter = renamed + 6; *letter != '\n'; ++letter) {
+        *letter = (char)tolower((unsigned char)*letter);
+    }
+    snprintf(options, sizeof options,
+             "{\"aliases\": {\"first\": \"%.*s\"}, \"min_matched\": 0.5, \"max_batch_tokens\": 64, \"binning\": \"deterministic\"}",
+             (int)(rest - genes - 1), genes);
+    must(scn_model_embed(&context, model, &cells, renamed, NULL, options, &made, NULL));
+    write_tensors("model_embed~options", made);
+
+    snprintf(path, sizeof path, "%s/scgpt-perturb", root);
+    must(scn_model_open(&context, path, NULL, &perturbing));
+    named = lines_with_unknown(genes_of(perturbing), 24, 6);
+    for (at = named, i = 0; i < 3; ++i) {
+        snprintf(first[i], sizeof first[i], "%.*s", (int)strcspn(at, "\n"), at);
+        at = strchr(at, '\n') + 1;
+    }
+    for (i = 0; i < 40 * 30; ++i) {
+        logs[i] = ((const double *)cells.values)[i] / 8;
+    }
+    control = cells;
+    control.values = logs;
+    snprintf(options, sizeof options, "{\"perturbations\": [[\"%s\"], [\"%s\", \"%s\"]], \"pool_size\": 7}", first[0], first[1],
+             first[2]);
+    must(scn_model_run(&context, perturbing, "perturb", &control, named, NULL, options, &made, NULL));
+    write_tensors("model_run", made);
+    scn_model_free(perturbing);
+
+    snprintf(path, sizeof path, "%s/saved", parent);
+    must(scn_model_export(&context, model, path, "{\"overwrite\": true}"));
+    copy_file(path, "config.json", "config");
+    copy_file(path, "model.safetensors", "weights");
+    model_errors(model, plain, &cells, genes);
+    scn_model_free(model);
+}
+
 int main(int argc, char **argv) {
+    const char *fixtures = getenv("SCNATIVE_MODELS_DIR");
     if (argc != 4) {
         fprintf(stderr, "usage: run IN_DIR OUT_DIR N_THREADS\n");
         return 2;
@@ -754,5 +1018,8 @@ int main(int argc, char **argv) {
     gene_sets_and_distances();
     numbers();
     errors();
+    if (fixtures != NULL && *fixtures != '\0') {
+        models(fixtures);
+    }
     return 0;
 }

@@ -1,6 +1,7 @@
 // Every public operation from C++: what run.py does, through scnative.hpp. run.cpp IN_DIR OUT_DIR N_THREADS
 #include "scnative.hpp"
 
+#include <cctype>
 #include <cmath>
 #include <cstdint>
 #include <cstdlib>
@@ -112,6 +113,33 @@ void write_variable(const std::string& name, int flavor, bool batches, const scn
     }
 }
 
+void write_tensor(const std::string& name, const scn::tensor& array) {
+    if (array.dtype() == scn::dtype::f32) {
+        return write(name, array.values<float>());
+    }
+    const auto flags = array.values<std::uint8_t>();  // the one other type that the outputs here have
+    write(name, std::vector<std::int64_t>(flags.begin(), flags.end()));
+}
+
+void write_tensors(const std::string& name, const scn::tensors& arrays) {
+    for (const std::string& key : arrays.names()) {
+        write_tensor(name + "." + key, arrays.at(key));
+    }
+}
+
+// The first value of a key in a JSON text: text without its quotes, or a number.
+std::string value_of(const std::string& json, const std::string& key) {
+    const std::size_t begin = json.find("\"" + key + "\":") + key.size() + 3;
+    return json[begin] == '"' ? json.substr(begin + 1, json.find('"', begin + 1) - begin - 1)
+                              : json.substr(begin, json.find_first_of(",}", begin) - begin);
+}
+
+std::vector<std::int64_t> number_of(const std::string& json, const std::string& key) { return {std::stoll(value_of(json, key))}; }
+
+void copy_file(const std::string& from, const std::string& to) {
+    std::ofstream(to, std::ios::binary) << std::ifstream(from, std::ios::binary).rdbuf();
+}
+
 template <class Call>
 void write_error(const std::string& name, Call&& call) {
     try {
@@ -119,6 +147,85 @@ void write_error(const std::string& name, Call&& call) {
     } catch (const scn::error& error) {
         write_texts("error~" + name + ".text", {error.status_name(), error.what()});
     }
+}
+
+// What needs the fixtures: models, and their errors.
+void models(const std::string& root) {
+    const std::string plain = root + "/scgpt-plain", parent = out.substr(0, out.find_last_of('/'));
+    const auto counts = read<double>("model_counts");
+    const scn::matrix_view cells = scn::dense(40, 30, counts);
+    const scn::model model(plain, "", how);
+    const std::vector<std::string> known = model.genes();
+    std::vector<std::string> genes(known.begin(), known.begin() + 24), unknown;
+    for (int i = 0; i < 30; ++i) {
+        unknown.push_back("unknown" + std::to_string(i));
+    }
+    genes.insert(genes.end(), unknown.begin(), unknown.begin() + 6);
+    const std::string all = scn::models::list();
+    std::int64_t n = 0;
+    for (std::size_t at = all.find("\"family\":"); at != std::string::npos; at = all.find("\"family\":", at + 1)) {
+        ++n;
+    }
+    write("models_list.n", std::vector<std::int64_t>{n});
+    const std::string card = scn::models::info("scGPT/Human");
+    write_texts("models_info.texts", {value_of(card, "id"), value_of(card, "family")});
+    scn::models::register_card(R"({"id": "proof", "family": "scgpt", "source": {"local": ")" + plain + R"("}})");
+    write_texts("models_register.family", {value_of(scn::models::info("Proof"), "family")});
+    scn::models::unregister_card("proof");
+    const std::string nowhere = R"({"cache_dir": ")" + parent + R"(/cache"})";
+    write("models_cache.size", number_of(scn::models::cache(nowhere), "size"));
+    write("models_prune.freed_bytes", number_of(scn::models::prune(nowhere), "freed_bytes"));
+    write_texts("model_describe.family", {value_of(model.describe(), "family")});
+    write_texts("model_genes.genes", known);
+    write_tensors("model_gene_embeddings", model.gene_embeddings(how));
+    scn::tensors inputs;
+    inputs.add("src", read<std::int64_t>("model_src"), {{3, 6}});
+    inputs.add("values", read<double>("model_values"), {{3, 6}});
+    write_tensors("model_forward", model.forward(inputs, "", how));
+    write("model_embed.embedding", model.embed(cells, genes, "", {}, how).values);
+    std::vector<std::string> renamed = genes;
+    renamed[0] = "first";
+    for (char& letter : renamed[1]) {
+        letter = static_cast<char>(std::tolower(static_cast<unsigned char>(letter)));
+    }
+    const std::string options = R"({"aliases": {"first": ")" + genes[0] +
+                                R"("}, "min_matched": 0.5, "max_batch_tokens": 64, "binning": "deterministic"})";
+    write("model_embed~options.embedding", model.embed(cells, renamed, options, {}, how).values);
+    const scn::model perturbing(root + "/scgpt-perturb", "", how);
+    std::vector<std::string> named = perturbing.genes();
+    named.resize(24);
+    named.insert(named.end(), unknown.begin(), unknown.begin() + 6);
+    std::vector<double> logs = counts;
+    for (double& x : logs) {
+        x /= 8;
+    }
+    const std::string task = R"({"perturbations": [[")" + named[0] + R"("], [")" + named[1] + R"(", ")" + named[2] +
+                             R"("]], "pool_size": 7})";
+    write_tensors("model_run", perturbing.run("perturb", scn::dense(40, 30, logs), named, task, {}, how).arrays);
+    model.save(parent + "/saved", R"({"overwrite": true})", how);
+    copy_file(parent + "/saved/config.json", out + "/model_export.config.bin");
+    copy_file(parent + "/saved/model.safetensors", out + "/model_export.weights.bin");
+
+    std::vector<double> negative = counts;
+    negative[1 * 30 + 2] = -3;
+    const std::string none = R"({"cache_dir": ")" + in + R"(/none"})", offline = R"({"offline": true, "cache_dir": ")" + in + R"(/none"})";
+    write_error("models_info", [&] { (void)scn::models::info("scgpt-humn"); });
+    write_error("models_unregister", [&] { scn::models::unregister_card("proof"); });
+    write_error("models_download", [&] { scn::models::download("proof/none", offline, how); });
+    write_error("models_remove", [&] { scn::models::remove("proof/none", none); });
+    write_error("models_verify", [&] { scn::models::verify("proof/none", none, how); });
+    write_error("model_open", [&] { scn::model("/no/such/folder", "", how); });
+    write_error("model_open~dtype", [&] { scn::model(plain, R"({"dtype": "f33"})", how); });
+    write_error("model_forward", [&] { (void)model.forward({}, "", how); });
+    write_error("model_embed~option", [&] { (void)model.embed(cells, genes, R"({"bins": 3})", {}, how); });
+    write_error("model_embed~names", [&] { (void)model.embed(cells, {}, "", {}, how); });
+    write_error("model_embed~vocabulary", [&] { (void)model.embed(cells, unknown, "", {}, how); });
+    write_error("model_embed~counts", [&] { (void)model.embed(scn::dense(40, 30, negative), genes, "", {}, how); });
+    write_error("model_embed~budget", [&] { (void)model.embed(cells, genes, R"({"max_batch_tokens": 1})", {}, how); });
+    scn::tensors labels;
+    labels.add("batch_labels", std::vector<std::int64_t>{0, 1, 2, 3, 4});
+    write_error("model_embed~shape", [&] { (void)model.embed(cells, genes, "", labels, how); });
+    write_error("model_run", [&] { (void)model.run("dance", scn::tensors(), "", how); });
 }
 
 }  // namespace
@@ -430,5 +537,8 @@ int main(int, char** argv) {
     smooth.degree = 2;
     smooth.surface = scn::surface::interpolate;
     write_error("loess", [&] { (void)scn::loess(x, y, smooth, {}, std::nullopt, how); });
+    if (const char* root = std::getenv("SCNATIVE_MODELS_DIR"); root != nullptr && *root != '\0') {
+        models(root);
+    }
     return 0;
 }

@@ -205,8 +205,67 @@ save("simulate_counts.clusters", drawn.clusters .- 1)
 save("simulate_counts.batches", drawn.batches .- 1)
 save("simulate_counts.marker_of", drawn.marker_of .- 1)
 
+# models
+rows(array) = ndims(array) < 2 ? array : permutedims(array, ndims(array):-1:1)
+save_arrays(name, arrays) = foreach(((key, array),) -> save("$name.$key", rows(array)), collect(pairs(arrays)))
+const MODELS = get(ENV, "SCNATIVE_MODELS_DIR", "")
+model_errors = ()
+if !isempty(MODELS)
+    plain = joinpath(MODELS, "scgpt-plain")
+    cells = reshape(load("model_counts", Float64), 30, 40)
+    model = Model(plain)
+    known = ScNative.genes(model)
+    gene_names = [known[1:24]; ["unknown$i" for i in 0:5]]
+    save("models_list.n", length(models()))
+    save_texts("models_info.texts", [model_info("scGPT/Human")[key] for key in ("id", "family")])
+    model_register(Dict("id" => "proof", "family" => "scgpt", "source" => Dict("local" => plain)))
+    save_texts("models_register.family", [model_info("Proof")["family"]])
+    model_unregister("proof")
+    nowhere = joinpath(dirname(OUT), "cache")
+    save("models_cache.size", model_cache(cache_dir = nowhere)["size"])
+    save("models_prune.freed_bytes", model_prune(cache_dir = nowhere)["freed_bytes"])
+    save_texts("model_describe.family", [model.family])
+    save_texts("model_genes.genes", known)
+    save("model_gene_embeddings.gene_embeddings", rows(gene_embeddings(model)))
+    inputs = (src = permutedims(reshape(load("model_src", Int64), 6, 3)), values = permutedims(reshape(load("model_values", Float64), 6, 3)))
+    save_arrays("model_forward", model(inputs))
+    save("model_embed.embedding", embed(model, cells; genes = gene_names).embedding)
+    renamed = ["first"; lowercase(gene_names[2]); gene_names[3:end]]
+    how = (aliases = Dict("first" => gene_names[1]), min_matched = 0.5, max_batch_tokens = 64, binning = "deterministic")
+    save("model_embed~options.embedding", embed(model, cells; genes = renamed, how...).embedding)
+    perturbing = Model(joinpath(MODELS, "scgpt-perturb"))
+    named = [ScNative.genes(perturbing)[1:24]; gene_names[25:30]]
+    perturbed = [named[1:1], named[2:3]]
+    save_arrays("model_run", run_task(perturbing, "perturb", cells ./ 8; genes = named, perturbations = perturbed, pool_size = 7).outputs)
+    saved = joinpath(dirname(OUT), "saved")
+    ScNative.save(model, saved; overwrite = true)
+    cp(joinpath(saved, "config.json"), joinpath(OUT, "model_export.config.bin"))
+    cp(joinpath(saved, "model.safetensors"), joinpath(OUT, "model_export.weights.bin"))
+    negative = copy(cells)
+    negative[3, 2] = -3
+    none = joinpath(IN, "none")
+    global model_errors = (
+        "models_info" => () -> model_info("scgpt-humn"),
+        "models_unregister" => () -> model_unregister("proof"),
+        "models_download" => () -> model_download("proof/none"; offline = true, cache_dir = none),
+        "models_remove" => () -> model_remove("proof/none"; cache_dir = none),
+        "models_verify" => () -> model_verify("proof/none"; cache_dir = none),
+        "model_open" => () -> Model("/no/such/folder"),
+        "model_open~dtype" => () -> Model(plain; dtype = "f33"),
+        "model_forward" => () -> model(Dict()),
+        "model_embed~option" => () -> embed(model, cells; genes = gene_names, bins = 3),
+        "model_embed~names" => () -> embed(model, cells),
+        "model_embed~vocabulary" => () -> embed(model, cells; genes = ["unknown$i" for i in 0:29]),
+        "model_embed~counts" => () -> embed(model, negative; genes = gene_names),
+        "model_embed~budget" => () -> embed(model, cells; genes = gene_names, max_batch_tokens = 1),
+        "model_embed~shape" => () -> embed(model, cells; genes = gene_names, arrays = (batch_labels = 0:4,)),
+        "model_run" => () -> run_task(model, "dance"),
+    )
+end
+
 # errors
 for (name, call) in (
+    model_errors...,
     "validate" => () -> ScNative.validate(matrix("counts", "not_finite.values")),
     "read_mtx" => () -> read_mtx(joinpath(IN, "none.mtx")),
     "log1p" => () -> ScNative.log1p(counts; base = 1),

@@ -4,13 +4,16 @@
 
 IN_DIR is what inputs.py wrote. Each result goes to OUT_DIR as `<operation>.<output>.bin`, raw and little-endian: doubles as f64, flags as
 u8, labels and places as i64, texts as UTF-8 with a newline behind each. An operation is the C function without `scn_`, and `~variant`
-where there are several. Matrices of groups x genes are row-major (genes x groups column-major: the same bytes), dense matrices
+where there are several. Operations of models need the fixtures, which the environment variable SCNATIVE_MODELS_DIR names: without it there are no
+results of them. Their arrays are written row after row (last axis fastest), all that is not whole numbers as f64. Matrices of groups x genes are row-major (genes x groups column-major: the same bytes), dense matrices
 are cell after cell. Of a sparse matrix `indptr`, `indices` (both i64, from 0) and `values` (f64) are written, and `shape` (i64: cells,
 genes, and 0 if it is compressed along the cells, 1 if along the genes).
 """
 
 from __future__ import annotations
 
+import os
+import shutil
 import sys
 from pathlib import Path
 
@@ -51,6 +54,11 @@ def write_fields(name: str, result: object, **only: object) -> None:
     for field, values in zip(result._fields, result):
         if values is not None:
             write(f"{name}.{field}", values)
+
+
+def write_arrays(name: str, arrays: dict[str, np.ndarray]) -> None:
+    for key, values in arrays.items():
+        write(f"{name}.{key}", values if values.dtype.kind == "f" else values.astype("i8"))
 
 
 def matrix(name: str, values: str | None = None) -> sp.csr_matrix:
@@ -199,8 +207,62 @@ write("simulate_counts.clusters", drawn.clusters)
 write("simulate_counts.batches", drawn.batches)
 write("simulate_counts.marker_of", drawn.marker_of)
 
+# models
+errors = {}
+MODELS = os.environ.get("SCNATIVE_MODELS_DIR", "")
+if MODELS:
+    cells = read("model_counts", "f8").reshape(40, 30)
+    model = scn.models.load(f"{MODELS}/scgpt-plain")
+    known = model.genes
+    genes = [*known[:24], *(f"unknown{i}" for i in range(6))]
+    write("models_list.n", len(scn.models.list()))
+    write_texts("models_info.texts", [scn.models.info("scGPT/Human")[key] for key in ("id", "family")])
+    scn.models.register({"id": "proof", "family": "scgpt", "source": {"local": f"{MODELS}/scgpt-plain"}})
+    write_texts("models_register.family", [scn.models.info("Proof")["family"]])
+    scn.models.unregister("proof")
+    nowhere = OUT.parent / "cache"
+    write("models_cache.size", scn.models.cache(cache_dir=str(nowhere))["size"])
+    write("models_prune.freed_bytes", scn.models.prune(cache_dir=str(nowhere))["freed_bytes"])
+    write_texts("model_describe.family", [model.family])
+    write_texts("model_genes.genes", known)
+    write("model_gene_embeddings.gene_embeddings", model.gene_embeddings())
+    inputs = {"src": read("model_src", "i8").reshape(3, 6), "values": read("model_values", "f8").reshape(3, 6)}
+    write_arrays("model_forward", model(inputs))
+    write("model_embed.embedding", model.embed(cells, genes=genes))
+    renamed = ["first", genes[1].lower(), *genes[2:]]
+    options = {"aliases": {"first": genes[0]}, "min_matched": 0.5, "max_batch_tokens": 64, "binning": "deterministic"}
+    write("model_embed~options.embedding", model.embed(cells, genes=renamed, **options))
+    perturbing = scn.models.load(f"{MODELS}/scgpt-perturb")
+    named = [*perturbing.genes[:24], *genes[24:]]
+    task = {"perturbations": [named[:1], named[1:3]], "pool_size": 7}
+    write_arrays("model_run", perturbing.run("perturb", cells / 8, genes=named, **task)[0])
+    saved = OUT.parent / "saved"
+    model.export(saved, overwrite=True)
+    shutil.copy(saved / "config.json", OUT / "model_export.config.bin")
+    shutil.copy(saved / "model.safetensors", OUT / "model_export.weights.bin")
+    negative = cells.copy()
+    negative[1, 2] = -3
+    errors = {
+        "models_info": lambda: scn.models.info("scgpt-humn"),
+        "models_unregister": lambda: scn.models.unregister("proof"),
+        "models_download": lambda: scn.models.download("proof/none", offline=True, cache_dir=str(IN / "none")),
+        "models_remove": lambda: scn.models.remove("proof/none", cache_dir=str(IN / "none")),
+        "models_verify": lambda: scn.models.verify("proof/none", cache_dir=str(IN / "none")),
+        "model_open": lambda: scn.models.load("/no/such/folder"),
+        "model_open~dtype": lambda: scn.models.load(f"{MODELS}/scgpt-plain", dtype="f33"),
+        "model_forward": lambda: model({}),
+        "model_embed~option": lambda: model.embed(cells, genes=genes, bins=3),
+        "model_embed~names": lambda: model.embed(cells),
+        "model_embed~vocabulary": lambda: model.embed(cells, genes=[f"unknown{i}" for i in range(30)]),
+        "model_embed~counts": lambda: model.embed(negative, genes=genes),
+        "model_embed~budget": lambda: model.embed(cells, genes=genes, max_batch_tokens=1),
+        "model_embed~shape": lambda: model.embed(cells, genes=genes, obs={"batch_labels": np.arange(5)}),
+        "model_run": lambda: model.run("dance"),
+    }
+
 # errors: the status' name and the library's message, a line each
 for name, call in {
+    **errors,
     "validate": lambda: a.validate(matrix("counts", "not_finite.values")),
     "read_mtx": lambda: a.read_mtx(IN / "none.mtx"),
     "log1p": lambda: a.log1p(counts, base=1),

@@ -8,8 +8,8 @@ transposes and adjoints of these, of Float32, Float64 and all integers of 8 to 6
 numbered from 1.
 
 Names that other packages have as well are not exported: call `ScNative.log1p`, `ScNative.scale`, `ScNative.stats`,
-`ScNative.aggregate`, `ScNative.median`, `ScNative.subset`, `ScNative.concat`, `ScNative.validate` and
-`ScNative.settings` by these names.
+`ScNative.aggregate`, `ScNative.median`, `ScNative.subset`, `ScNative.concat`, `ScNative.validate`, `ScNative.genes`,
+`ScNative.predict`, `ScNative.save` and `ScNative.settings` by these names.
 """
 module ScNative
 
@@ -17,19 +17,31 @@ using Libdl: RTLD_LAZY, RTLD_LOCAL, dlopen, dlsym
 using LinearAlgebra: Adjoint, Transpose
 using SparseArrays: AbstractSparseMatrixCSC, SparseMatrixCSC, getcolptr, nonzeros, rowvals
 
-export ScNativeError,
+export Model,
+    ScNativeError,
     adjust_p,
     build_info,
     cell_cycle_phase,
     control_genes,
+    embed,
     energy_distance,
     filter_cells,
     filter_genes,
+    gene_embeddings,
     highly_variable_genes,
     loess,
     log1p!,
     markers,
     mmd,
+    model_cache,
+    model_download,
+    model_info,
+    model_prune,
+    model_register,
+    model_remove,
+    model_unregister,
+    model_verify,
+    models,
     normal_p,
     normalize_clr,
     normalize_clr!,
@@ -45,6 +57,7 @@ export ScNativeError,
     read_10x_mtx,
     read_mtx,
     regress_out,
+    run_task,
     scale!,
     score_genes,
     simulate_counts,
@@ -75,6 +88,10 @@ include("files.jl")
 include("simulate_counts.jl")
 include("loess.jl")
 include("p_values.jl")
+include("json.jl")
+include("tensors.jl")
+include("models.jl")
+include("model.jl")
 include("build_info.jl")
 
 end

@@ -5,7 +5,7 @@ using LinearAlgebra, Logging, Random, ScNative, SparseArrays, Statistics, Test
 
 const PACKAGE = dirname(@__DIR__)
 const ROOT = normpath(PACKAGE, "..", "..", "..")
-const PARTS = ["abi", "library", "views", "calls", "settings", "operations", "layouts", "interrupts", "examples"]
+const PARTS = ["abi", "library", "views", "calls", "settings", "operations", "layouts", "json", "models", "interrupts", "examples"]
 
 include("support.jl")
 

@@ -47,7 +47,24 @@
     X(loess, 6)                    \
     X(normal_p, 2)                 \
     X(student_p, 3)                \
-    X(adjust_p, 2)
+    X(adjust_p, 2)                 \
+    X(models_list, 0)              \
+    X(models_info, 1)              \
+    X(models_register, 1)          \
+    X(models_unregister, 1)        \
+    X(models_download, 3)          \
+    X(models_cache, 1)             \
+    X(models_remove, 2)            \
+    X(models_prune, 1)             \
+    X(models_verify, 3)            \
+    X(model_open, 3)               \
+    X(model_describe, 1)           \
+    X(model_genes, 1)              \
+    X(model_gene_embeddings, 2)    \
+    X(model_forward, 4)            \
+    X(model_embed, 6)              \
+    X(model_run, 7)                \
+    X(model_export, 4)
 
 #define ARGS_0 void
 #define ARGS_1 SEXP
@@ -56,6 +73,7 @@
 #define ARGS_4 SEXP, SEXP, SEXP, SEXP
 #define ARGS_5 SEXP, SEXP, SEXP, SEXP, SEXP
 #define ARGS_6 SEXP, SEXP, SEXP, SEXP, SEXP, SEXP
+#define ARGS_7 SEXP, SEXP, SEXP, SEXP, SEXP, SEXP, SEXP
 
 #define DECLARE_ENTRY(name, arity) SEXP C_##name(ARGS_##arity);
 ENTRIES(DECLARE_ENTRY)

@@ -1,6 +1,6 @@
 test_that("each status is a class of its own, with its name", {
   statuses <- scnative:::abi[grepl("^SCN_ERR_", names(scnative:::abi))]
-  expect_length(statuses, 14)
+  expect_length(statuses, 27)
   for (name in names(statuses)) {
     error <- tryCatch(scnative:::raise(statuses[[name]], "what"), scn_error = identity)
     expect_identical(class(error), c(sub("scn_err_", "scn_error_", tolower(name)), "scn_error", "error", "condition"))
