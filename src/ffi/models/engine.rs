@@ -16,7 +16,7 @@ use std::path::Path;
 pub use crate::models::open::Opened;
 
 pub fn list() -> Result<String> {
-    let cards: Vec<Value> = registry::list()?.iter().map(registry::Card::json).collect();
+    let cards: Vec<Value> = registry::cards()?.iter().map(registry::Card::json).collect();
     Ok(Value::Array(cards).to_string())
 }
 
