@@ -255,7 +255,8 @@ pub unsafe extern "C" fn scn_models_verify(
 /// `scn_model_free`.
 ///
 /// Options: those of `scn_models_download`; `family`, for a folder whose configuration does not say it; `dtype`, the type in which
-/// weights are held: `f32` (default), `bf16`, `f16`, or `auto` for that of the file; and those of the family.
+/// weights are held: `f32` (default), `bf16`, `f16`, or `auto` for that of the file; `weights`: `file` (default), or `random` for a model of
+/// a configuration without a checkpoint, drawn by the context's seed; and those of the family.
 /// Nothing in a model's files is ever run. Memory: the weights once.
 ///
 /// Errors: those of `scn_models_download`; `SCN_ERR_CONFIG` for a configuration with an unknown key, value or family;
@@ -285,7 +286,7 @@ pub unsafe extern "C" fn scn_model_open(
 }
 
 /// What a model is, as a JSON object: `family`, `title`, `config`, `io` (names, types and shapes of inputs and outputs, options, and
-/// tasks), `weights` (the loading report), `parameters`, `n_genes`, `folder`, and its `card` or null.
+/// tasks), `weights` (what was missing or left over), `parameters`, `dtypes`, `n_genes`, `folder`, `id` and its `card`, or null.
 ///
 /// Errors: `SCN_ERR_NULL`.
 ///

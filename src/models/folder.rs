@@ -3,6 +3,7 @@
 use super::config::Config;
 use super::options::Options;
 use super::weights::WeightFile;
+use super::weights::drawn::Drawn;
 use super::weights::value::Value as Tree;
 use crate::bail;
 use crate::error::Result;
@@ -26,6 +27,8 @@ pub struct Folder {
 pub struct LoadOptions {
     /// The type in which weights are held; none is f32.
     pub dtype: Option<DType>,
+    /// The seed of random weights, in place of those of a file.
+    pub random: Option<u64>,
     /// Options of the family.
     pub family: Options,
 }
@@ -66,8 +69,11 @@ impl Folder {
         Ok(Config::new(path.display().to_string(), given))
     }
 
-    /// The weights: model.safetensors, its shards, or the first of these files that is there.
+    /// The weights: random ones if these are asked for; else model.safetensors, its shards, or the first of these files that is there.
     pub fn weights(&self, others: &[&str]) -> Result<WeightFile> {
+        if let Some(seed) = self.load.random {
+            return Ok(WeightFile::Drawn(Drawn::new(seed)));
+        }
         let mut names = vec!["model.safetensors", "model.safetensors.index.json"];
         names.extend(others);
         WeightFile::open(&self.first(&names, "weights")?)

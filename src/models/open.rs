@@ -30,7 +30,8 @@ struct Place {
 /// `organisation/name[@revision][:subfolder]`, which is downloaded if it is not in the cache.
 ///
 /// Options: `dtype`, in which the weights are held: "f32" (the default), "bf16", "f16", or "auto" for that of the file;
-/// `family`, for a folder whose configuration does not say it; those of the hub; and those of the family.
+/// `family`, for a folder whose configuration does not say it; `weights`: "file" (the default), or "random" for a model of that
+/// configuration without a checkpoint, drawn by the context's seed; those of the hub; and those of the family.
 pub fn open(ctx: &Ctx, what: &str, options: &Options) -> Result<Opened> {
     let dtype = match options.choice("dtype", &["f32", "bf16", "f16", "auto"])? {
         "f32" => Some(DType::F32),
@@ -38,6 +39,7 @@ pub fn open(ctx: &Ctx, what: &str, options: &Options) -> Result<Opened> {
         "f16" => Some(DType::F16),
         _ => None,
     };
+    let random = options.choice("weights", &["file", "random"])? == "random";
     let named = options.text("family")?;
     let place = ctx.within(0.0, 0.9, || find(ctx, what, options))?;
     let family = family_of(&place, named.as_deref())?;
@@ -46,23 +48,23 @@ pub fn open(ctx: &Ctx, what: &str, options: &Options) -> Result<Opened> {
         path: place.folder.clone(),
         elsewhere: place.elsewhere,
         defaults: place.card.as_ref().map(|card| card.defaults.clone()).unwrap_or_default(),
-        load: LoadOptions { dtype, family: options.rest() },
+        load: LoadOptions { dtype, random: random.then(|| ctx.seed()), family: options.rest() },
     };
     let model = (family.load)(&folder)?;
     folder.load.family.finish()?;
     Ok(Opened { model, card: place.card, folder: place.folder })
 }
 
-/// What there is to say of a model: `{"id", "family", "title", "folder", "config", "io", "genes" (how many), "parameters", "dtypes",
-/// "loading": what was missing and left over, "card"}`.
+/// What there is to say of a model: `{"id", "family", "title", "folder", "config", "io", "n_genes", "parameters", "dtypes",
+/// "weights": what was missing and left over, "card"}`.
 pub fn describe(opened: &Opened) -> Value {
     let model = &opened.model;
     let weights = model.weights();
     let title = FAMILIES.iter().find(|family| family.name == model.family()).map(|family| family.title);
     json!({
         "id": opened.card.as_ref().map(|card| card.id.as_str()), "family": model.family(), "title": title, "folder": opened.folder,
-        "config": model.config(), "io": model.io().json(), "genes": model.genes().len(), "parameters": parameters(&weights.tensors),
-        "dtypes": dtypes(&weights.tensors), "loading": weights.report.json(), "card": opened.card.as_ref().map(Card::json),
+        "config": model.config(), "io": model.io().json(), "n_genes": model.genes().len(), "parameters": parameters(&weights.tensors),
+        "dtypes": dtypes(&weights.tensors), "weights": weights.report.json(), "card": opened.card.as_ref().map(Card::json),
     })
 }
 

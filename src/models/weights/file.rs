@@ -1,6 +1,7 @@
 //! One interface to all formats of weights, which are known by their first bytes.
 
 use super::map::Bytes;
+use super::drawn::Drawn;
 use super::mindspore::{self, MindSpore};
 use super::safetensors::Safetensors;
 use super::torch::{self, Torch};
@@ -15,6 +16,8 @@ pub enum WeightFile {
     Safetensors(Safetensors),
     Torch(Torch),
     MindSpore(MindSpore),
+    /// None is read: each tensor is drawn when it is asked for.
+    Drawn(Drawn),
 }
 
 impl WeightFile {
@@ -59,6 +62,7 @@ impl WeightFile {
             Self::Safetensors(file) => file.source(),
             Self::Torch(file) => file.source(),
             Self::MindSpore(file) => file.source(),
+            Self::Drawn(drawn) => drawn.source(),
         }
     }
 
@@ -68,6 +72,7 @@ impl WeightFile {
             Self::Safetensors(file) => file.names(),
             Self::Torch(file) => file.names(),
             Self::MindSpore(file) => file.names(),
+            Self::Drawn(_) => Vec::new(),
         }
     }
 
@@ -76,6 +81,7 @@ impl WeightFile {
             Self::Safetensors(file) => file.layout(name),
             Self::Torch(file) => file.layout(name),
             Self::MindSpore(file) => file.layout(name),
+            Self::Drawn(_) => None,
         }
     }
 
@@ -94,6 +100,7 @@ impl WeightFile {
             Self::Safetensors(file) => file.tensor(name),
             Self::Torch(file) => file.tensor(name),
             Self::MindSpore(file) => file.tensor(name),
+            Self::Drawn(drawn) => drawn.absent(name),
         }
     }
 
@@ -103,6 +110,7 @@ impl WeightFile {
             Self::Safetensors(file) => file.rows(name, rows),
             Self::Torch(file) => file.rows(name, rows),
             Self::MindSpore(file) => file.rows(name, rows),
+            Self::Drawn(drawn) => drawn.absent(name),
         }
     }
 

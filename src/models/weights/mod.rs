@@ -9,6 +9,7 @@
 //! - [`value`]: what they hold: dicts, lists, numbers, texts, tensors; [`map`](self::map): the bytes of a file.
 
 mod build;
+pub mod drawn;
 pub mod file;
 mod globals;
 pub mod map;
@@ -101,6 +102,11 @@ impl<'a> Loader<'a> {
         if let Some(tensor) = self.taken.borrow().get(name) {
             return Ok(tensor.clone());
         }
+        if let WeightFile::Drawn(drawn) = self.file {
+            let tensor = self.converted(drawn.tensor(name, shape)?)?;
+            self.taken.borrow_mut().insert(name.into(), tensor.clone());
+            return Ok(tensor);
+        }
         let wrong = match self.shape(name) {
             None => {
                 self.report.borrow_mut().missing.push(name.into());
@@ -115,14 +121,17 @@ impl<'a> Loader<'a> {
         if wrong {
             return Ok(Tensor::zeros(1, DType::F32, &Device::Cpu)?.broadcast_as(shape)?);
         }
-        let tensor = self.file.tensor(&self.names[name])?;
-        let tensor = match (self.dtype, tensor.dtype()) {
+        let tensor = self.converted(self.file.tensor(&self.names[name])?)?;
+        self.taken.borrow_mut().insert(name.into(), tensor.clone());
+        Ok(tensor)
+    }
+
+    fn converted(&self, tensor: Tensor) -> Result<Tensor> {
+        Ok(match (self.dtype, tensor.dtype()) {
             (Some(wanted), found) if found.is_float() => tensor.to_dtype(wanted)?,
             (None, DType::F64) => tensor.to_dtype(DType::F32)?,
             _ => tensor,
-        };
-        self.taken.borrow_mut().insert(name.into(), tensor.clone());
-        Ok(tensor)
+        })
     }
 
     /// A tensor that may be left out; none if it is.

@@ -30,7 +30,8 @@ def load(name: str | os.PathLike[str], **options: Any) -> Model:
         or a folder: a path, or text that begins with ``/`` or ``.``. ``model_type`` in its config.json says which family it is.
     **options
         Those of :func:`scnative.models.download`; ``family``, for a folder whose configuration does not say it; ``dtype``, the type
-        in which weights are held: ``'f32'`` (default), ``'bf16'``, ``'f16'``, or ``'auto'`` for that of the file.
+        in which weights are held: ``'f32'`` (default), ``'bf16'``, ``'f16'``, or ``'auto'`` for that of the file; ``weights``:
+        ``'file'`` (default), or ``'random'`` for a model of a configuration without a checkpoint, drawn by ``settings.seed``.
 
     Returns
     -------

@@ -1,0 +1,67 @@
+//! Random weights: a model of any configuration without a checkpoint, to try things on or to measure.
+
+use crate::bail;
+use crate::error::Result;
+use crate::stats::random::Random;
+use candle_core::{Device, Tensor};
+
+/// The standard deviation of matrices, as BERT's initializer_range.
+const SPREAD: f64 = 0.02;
+
+/// For [`Random::new`]: weights are unrelated to what else is drawn with the same seed.
+const DOMAIN: u64 = 0x7765_6967_6874;
+
+/// Tensors that depend on the seed, their name and their shape alone.
+pub struct Drawn {
+    seed: u64,
+}
+
+impl Drawn {
+    pub fn new(seed: u64) -> Self {
+        Self { seed }
+    }
+
+    pub fn source(&self) -> String {
+        format!("random weights of seed {}", self.seed)
+    }
+
+    /// Normal of standard deviation 0.02; biases and running means are 0, other vectors (the scales of norms) 1.
+    pub fn tensor(&self, name: &str, shape: &[usize]) -> Result<Tensor> {
+        let n = shape.iter().product();
+        let zero = ["bias", "running_mean", "beta"].iter().any(|end| name.ends_with(end));
+        let values: Vec<f32> = match shape.len() {
+            0 | 1 if zero => vec![0.0; n],
+            0 | 1 => vec![1.0; n],
+            _ => {
+                let mut random = Random::new(self.seed, DOMAIN, hash(name));
+                (0..n).map(|_| (SPREAD * random.normal()) as f32).collect()
+            }
+        };
+        Ok(Tensor::from_vec(values, shape, &Device::Cpu)?)
+    }
+
+    /// For those who ask for what is in a file.
+    pub fn absent<T>(&self, name: &str) -> Result<T> {
+        bail!(Weights, "{name}: must come from a file, is not there in {}", self.source())
+    }
+}
+
+/// FNV-1a: a number of a name, the same everywhere.
+fn hash(name: &str) -> u64 {
+    name.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn depends_on_seed_and_name_alone() {
+        let draw = |seed, name| Drawn::new(seed).tensor(name, &[3, 4]).unwrap().to_vec2::<f32>().unwrap();
+        assert_eq!(draw(1, "a.weight"), draw(1, "a.weight"));
+        assert_ne!(draw(1, "a.weight"), draw(2, "a.weight"));
+        assert_ne!(draw(1, "a.weight"), draw(1, "b.weight"));
+        let vector = |name| Drawn::new(0).tensor(name, &[2]).unwrap().to_vec1::<f32>().unwrap();
+        assert_eq!((vector("norm.weight"), vector("norm.bias")), (vec![1.0; 2], vec![0.0; 2]));
+    }
+}
