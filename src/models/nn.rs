@@ -291,12 +291,11 @@ pub fn fresh(x: &Tensor) -> Result<Tensor> {
     Ok(x.contiguous()?.copy()?)
 }
 
-/// Softmax of a row of `scale * row`, with what is added to each score, if anything.
-fn softmax_row(row: &mut [f32], scale: f32, added: Option<&[f32]>) {
+/// Softmax of a row, with what is added to each score first, if anything.
+fn softmax_row(row: &mut [f32], added: Option<&[f32]>) {
     widest(
         #[inline(always)]
         || {
-            row.iter_mut().for_each(|x| *x *= scale);
             if let Some(added) = added {
                 row.iter_mut().zip(added).for_each(|(x, a)| *x += a);
             }
@@ -310,7 +309,7 @@ fn softmax_row(row: &mut [f32], scale: f32, added: Option<&[f32]>) {
 
 /// Softmax over the last axis of a fresh tensor, in place.
 pub fn softmax(x: &Tensor) -> Result<()> {
-    in_place(x, |row| softmax_row(row, 1.0, None))
+    in_place(x, |row| softmax_row(row, None))
 }
 
 /// Multi-head attention of one cell: `q`, `k`, `v` are `[tokens, heads * d]`; `added`, if given, is added to each query's
@@ -319,16 +318,17 @@ pub fn attention(q: &Tensor, k: &Tensor, v: &Tensor, heads: usize, added: Option
     let (queries, width) = q.dims2()?;
     let keys = k.dims()[0];
     let d = width / heads;
-    let scale = 1.0 / (d as f32).sqrt();
+    let q = scaled(q, heads)?;
     let rows = (SCORES / keys.max(1)).clamp(1, queries.max(1));
     let mut by_head = Vec::with_capacity(heads);
     for h in 0..heads {
-        let part = |x: &Tensor| x.narrow(1, h * d, d)?.contiguous();
-        let (q, k, v) = (part(q)?, part(k)?.t()?, part(v)?);
-        let mut blocks = Vec::new();
+        // Views: the product packs what it reads in any case.
+        let part = |x: &Tensor| x.narrow(1, h * d, d);
+        let (q, k, v) = (part(&q)?, part(k)?.t()?, part(v)?);
+        let mut blocks = Vec::with_capacity(queries.div_ceil(rows));
         for begin in (0..queries).step_by(rows) {
             let scores = q.narrow(0, begin, rows.min(queries - begin))?.matmul(&k)?;
-            in_place(&scores, |row| softmax_row(row, scale, added))?;
+            in_place(&scores, |row| softmax_row(row, added))?;
             blocks.push(scores.matmul(&v)?);
         }
         by_head.push(Tensor::cat(&blocks, 0)?);
@@ -336,13 +336,20 @@ pub fn attention(q: &Tensor, k: &Tensor, v: &Tensor, heads: usize, added: Option
     Ok(Tensor::cat(&by_head, 1)?)
 }
 
+/// The queries over the root of a head's width: less work than to scale the scores.
+fn scaled(q: &Tensor, heads: usize) -> Result<Tensor> {
+    let d = q.dims()[1] / heads;
+    Ok((q * (1.0 / (d as f64).sqrt()))?)
+}
+
 /// The probabilities themselves, `[heads, tokens, tokens]`: for those who want to see them.
 pub fn attention_probabilities(q: &Tensor, k: &Tensor, heads: usize, added: Option<&[f32]>) -> Result<Tensor> {
     let d = q.dims()[1] / heads;
+    let q = scaled(q, heads)?;
     let by_head: Vec<Tensor> = (0..heads)
         .map(|h| {
-            let scores = q.narrow(1, h * d, d)?.contiguous()?.matmul(&k.narrow(1, h * d, d)?.contiguous()?.t()?)?;
-            in_place(&scores, |row| softmax_row(row, 1.0 / (d as f32).sqrt(), added))?;
+            let scores = q.narrow(1, h * d, d)?.matmul(&k.narrow(1, h * d, d)?.t()?)?;
+            in_place(&scores, |row| softmax_row(row, added))?;
             Ok(scores)
         })
         .collect::<Result<_>>()?;
