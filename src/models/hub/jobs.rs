@@ -76,7 +76,7 @@ pub type Job<T> = Box<dyn FnOnce(&Line) -> Result<T> + Send>;
 /// Does the jobs, at most `workers` at once; the values come back in their order. The first error ends all of them.
 pub fn run<T: Send + 'static>(ctx: &Ctx, line: &Arc<Line>, workers: usize, jobs: Vec<Job<T>>) -> Result<Vec<T>> {
     let n = jobs.len();
-    let queue: Arc<Mutex<VecDeque<(usize, Job<T>)>>> = Arc::new(Mutex::new(jobs.into_iter().enumerate().collect()));
+    let queue = Arc::new(Mutex::new(jobs.into_iter().enumerate().collect::<VecDeque<_>>()));
     let (send, receive) = channel();
     for _ in 0..workers.min(n) {
         let (queue, send, own) = (queue.clone(), send.clone(), line.clone());

@@ -155,8 +155,10 @@ fn from_network(ctx: &Ctx, target: &Target, settings: &Settings) -> Result<Locat
     if before > 0 {
         target.check_licence(settings)?;
     }
+    let unknown: Vec<PathBuf> = steps.iter().filter_map(|step| of_unknown_size(step, settings)).collect();
     let found = carried_out(ctx, &line, steps, settings)?;
-    Ok(Located { downloaded: before, ..gathered(target, found, settings) })
+    let more: u64 = unknown.iter().filter_map(|file| Some(std::fs::metadata(file).ok()?.len())).sum();
+    Ok(Located { downloaded: before + more, ..gathered(target, found, settings) })
 }
 
 /// What is to be done for one part.
@@ -191,6 +193,16 @@ fn missing(steps: &[Step], settings: &Settings) -> u64 {
         Step::Fetch(address) => address.size.unwrap_or(0),
     };
     steps.iter().fold(0, |sum, step| sum.saturating_add(bytes(step)))
+}
+
+/// The file of a step whose size will be known when it is there.
+fn of_unknown_size(step: &Step, settings: &Settings) -> Option<PathBuf> {
+    match step {
+        Step::Fetch(address) if address.size.is_none() && (settings.force || !address.is_cached(settings)) => {
+            Some(address.file(settings))
+        }
+        _ => None,
+    }
 }
 
 /// Does all jobs of all steps at once, and puts what they give where it belongs.

@@ -114,7 +114,7 @@ impl Place {
         let Some(etag) = etag(raw) else { bail!(Network, "{url}: has the etag {:?}, which is none", quoted(raw)) };
         let linked = header(headers, "x-linked-size");
         // The length of a redirection's own body says nothing of the file.
-        let length = header(headers, "content-length").filter(|_| answer.status == 200);
+        let length = header(&answer.headers, "content-length").filter(|_| answer.status == 200);
         let size = linked.or(length).and_then(|size| size.trim().parse().ok());
         Ok(Seen { etag, size })
     }

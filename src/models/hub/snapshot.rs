@@ -1,6 +1,6 @@
 //! The files of one repository at one revision: those in the cache, and those that a server has.
 
-use super::disk::{self, Lock};
+use super::disk::Lock;
 use super::hash::Hash;
 use super::http::Line;
 use super::jobs::{self, Job};
@@ -220,10 +220,4 @@ fn agreed(name: &str, pick: &Pick, entry: &Entry, etag: &str) -> Result<Option<H
         }
     }
     Ok(agreed.map(|(_, hash)| hash))
-}
-
-/// Fails where the disk has no room for what is missing.
-pub fn ensure_room(plans: &[&Plan], settings: &Settings) -> Result<()> {
-    let missing = plans.iter().fold(0u64, |sum, plan| sum.saturating_add(plan.missing(settings)));
-    disk::ensure_room(&settings.cache, missing)
 }

@@ -87,7 +87,7 @@ pub fn unknown(name: &str) -> Error {
     )
 }
 
-/// The card that is made of this repository, if it is the only one.
+/// The cards that are made of this repository, or of this folder of it.
 pub fn of_repository(id: &str, subfolder: Option<&str>) -> Result<Vec<Card>> {
     let is_its = |card: &Card| match &card.source {
         Source::Repository { id: other, subfolder: other_folder, .. } => {

@@ -242,6 +242,24 @@ fn the_token_goes_to_the_endpoint_alone() {
 }
 
 #[test]
+fn a_repository_that_moved_is_followed_on_its_server() {
+    let bench = Bench::new();
+    bench.server.put("org/old", "config.json", b"never read");
+    let moved = |method: &str, from: &str, to: &str| {
+        bench.server.always(&format!("{method} {from}"), Fault::Redirect(to.into()))
+    };
+    moved("GET", "/api/models/org/old/revision/main", "/api/models/org/model/revision/main");
+    moved("GET", "/api/models/org/old/tree", &format!("/api/models/org/model/tree/{COMMIT}"));
+    let resolve = |owner: &str| format!("/{owner}/resolve/{COMMIT}/config.json");
+    moved("HEAD", &resolve("org/old"), &resolve(REPOSITORY));
+    moved("GET", &resolve("org/old"), &resolve(REPOSITORY));
+    let done = bench.download("org/old", r#"{"allow": ["config.json"]}"#).unwrap();
+    assert_eq!(read(done["files"][0]["file"].as_str().unwrap()), br#"{"model_type": "scgpt"}"#);
+    assert!(bench.cache.join("models--org--old").is_dir());
+    assert!(bench.server.seen().iter().all(|seen| seen.authorization.is_some()));
+}
+
+#[test]
 fn names_that_are_not_there() {
     let bench = Bench::new();
     let of = |what: &str, options: &str, word: &str| {
