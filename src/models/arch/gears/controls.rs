@@ -1,6 +1,5 @@
 //! Control cells: what a prediction starts from.
 
-use crate::ensure;
 use crate::error::Result;
 use crate::matrix::{Axis, IndexVec, Sparse, ValueVec};
 use crate::models::cells::Cells;
@@ -9,7 +8,7 @@ use crate::models::nn::floats;
 use crate::models::options::Options;
 use crate::parallel::{Ctx, even_ranges};
 use crate::stats::random::Random;
-use crate::{bail, models};
+use crate::{bail, ensure};
 use candle_core::Tensor;
 use serde_json::Value;
 
@@ -73,10 +72,8 @@ pub fn of_cells(
     wanted: Option<usize>,
 ) -> Result<Means> {
     let mapping = mapped(cells, genes, matching)?;
-    let members = members(cells)?;
-    let Some(members) = members.or_else(|| Some((0..cells.n_obs()).collect())).filter(|cells| !cells.is_empty()) else {
-        bail!(InvalidArgument, "matrix: has no control cells, must have at least one");
-    };
+    let members = members(cells)?.unwrap_or_else(|| (0..cells.n_obs()).collect());
+    ensure!(!members.is_empty(), InvalidArgument, "matrix: has no control cells, must have at least one");
     let value = |k: usize, add: &mut dyn FnMut(usize, f64)| {
         cells.for_each(members[k], |column, x| {
             if let Some(gene) = mapping.rows[column] {
@@ -175,7 +172,7 @@ pub fn mapped(cells: &Cells, genes: &[String], matching: &Matching) -> Result<Ma
 
 /// The cells with the model's genes as columns, in its order; columns of the same gene are added up. f64: 16 bytes for
 /// each value that is kept.
-pub fn aligned(ctx: &Ctx, cells: &Cells, mapping: &models::genes::Mapping, genes: usize) -> Result<Sparse> {
+pub fn aligned(ctx: &Ctx, cells: &Cells, mapping: &Mapping, genes: usize) -> Result<Sparse> {
     let n = cells.n_obs();
     let pieces: Vec<_> = even_ranges(n, 1024).collect();
     let lines = ctx.map(pieces.len(), |p| {

@@ -87,7 +87,7 @@ const N: usize = 12;
 impl Data {
     fn of(gears: &Gears) -> Self {
         let n = gears.genes.len();
-        let value = |i: usize| if i % 3 == 0 { 0.0 } else { (i * 37 % 101) as f32 / 30.0 };
+        let value = |i: usize| if i.is_multiple_of(3) { 0.0 } else { (i * 37 % 101) as f32 / 30.0 };
         Self { values: (0..N * n).map(value).collect(), genes: gears.genes.clone() }
     }
 

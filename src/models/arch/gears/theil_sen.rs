@@ -82,7 +82,7 @@ fn weiszfeld(points: &[[f64; 2]], at: [f64; 2]) -> [f64; 2] {
         let away = [point[0] - at[0], point[1] - at[1]];
         let distance = (away[0] * away[0] + away[1] * away[1]).sqrt();
         // NaN counts as being on the point, as it does there.
-        if !(distance >= f64::EPSILON) {
+        if distance.is_nan() || distance < f64::EPSILON {
             on_point = 1.0;
             continue;
         }
