@@ -13,6 +13,7 @@ pub fn fixture(name: &str) -> Option<PathBuf> {
             Some(path)
         }
         None => {
+            assert!(std::env::var_os("SCN_REQUIRE_ALL").is_none(), "{name}: SCNATIVE_MODELS_DIR is not set");
             eprintln!("SKIPPED: {name}: SCNATIVE_MODELS_DIR is not set");
             None
         }

@@ -4,7 +4,7 @@ use super::options::Options;
 use crate::error::Result;
 use crate::{bail, ensure};
 use serde_json::{Value, json};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// A model's genes, with what other spellings they are found by.
 pub struct Vocabulary {
@@ -12,12 +12,14 @@ pub struct Vocabulary {
     /// In capitals -> row, where one gene alone is spelt so.
     capitals: HashMap<String, Option<usize>>,
     first: Option<String>,
+    genes: usize,
 }
 
 impl Vocabulary {
     /// From the names and what the model calls them: `rows` need neither be dense nor in order.
     pub fn new(genes: impl IntoIterator<Item = (String, usize)>) -> Self {
-        let mut vocabulary = Self { rows: HashMap::new(), capitals: HashMap::new(), first: None };
+        let mut vocabulary = Self { rows: HashMap::new(), capitals: HashMap::new(), first: None, genes: 0 };
+        let mut seen = HashSet::new();
         for (gene, row) in genes {
             vocabulary.first.get_or_insert_with(|| gene.clone());
             vocabulary
@@ -26,12 +28,15 @@ impl Vocabulary {
                 .and_modify(|known| *known = known.filter(|&other| other == row))
                 .or_insert(Some(row));
             vocabulary.rows.insert(gene, row);
+            seen.insert(row);
         }
+        vocabulary.genes = seen.len();
         vocabulary
     }
 
+    /// How many genes there are, however many spellings each has.
     pub fn len(&self) -> usize {
-        self.rows.len()
+        self.genes
     }
 
     pub fn is_empty(&self) -> bool {
