@@ -307,6 +307,42 @@ mod tests {
         }
     }
 
+    #[cfg(feature = "hub")]
+    #[test]
+    fn a_repository_is_downloaded_and_its_family_found() {
+        let bench = crate::models::hub::tests::Bench::new();
+        let options = bench.options(r#"{"of_the_family": 1}"#);
+        let place = find(&Ctx::new(1), "org/model", &options).unwrap();
+        assert!(place.folder.starts_with(&bench.cache) && place.folder.join("model.safetensors").is_file());
+        assert_eq!(family_of(&place, None).unwrap().name, "scgpt");
+        assert_eq!(family_of(&place, Some("scELMo")).unwrap().name, "scelmo");
+        assert_eq!(family_of(&place, Some("llama")).err().unwrap().kind, ErrorKind::InvalidArgument);
+        let rest = options.rest();
+        assert_eq!(rest.integer("of_the_family").unwrap(), Some(1));
+        rest.finish().unwrap();
+        options.finish().unwrap();
+    }
+
+    #[test]
+    fn a_card_may_name_a_folder() {
+        let folder = std::env::temp_dir().join(format!("scnative-open-card-{}", std::process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        fs::write(folder.join("words.json"), "{}").unwrap();
+        let card = json!({
+            "id": "test-open-folder", "family": "gears", "source": {"local": folder},
+            "files": [{"path": "words.json", "as": "vocab.json", "role": "vocabulary"}],
+        });
+        registry::register(&card.to_string()).unwrap();
+        let options = Options::default();
+        let place = find(&Ctx::new(1), "Test/Open.Folder", &options).unwrap();
+        assert_eq!(place.folder, folder);
+        assert_eq!(place.elsewhere, [("vocab.json".to_string(), folder.join("words.json"))]);
+        assert_eq!(family_of(&place, None).unwrap().name, "gears");
+        fs::remove_dir_all(&folder).unwrap();
+        assert_eq!(find(&Ctx::new(1), "test-open-folder", &options).err().unwrap().kind, ErrorKind::NotFound);
+        registry::unregister("test-open-folder").unwrap();
+    }
+
     #[test]
     fn names_that_are_nothing() {
         let ctx = Ctx::new(1);

@@ -33,7 +33,7 @@ mod settings;
 mod snapshot;
 mod target;
 #[cfg(test)]
-mod tests;
+pub(in crate::models) mod tests;
 mod transfer;
 
 pub use manage::{cache, prune, remove, verify};

@@ -15,9 +15,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 const REPOSITORY: &str = "org/model";
 
 /// A server with one model, and a cache of its own.
-struct Bench {
+pub(in crate::models) struct Bench {
     server: Server,
-    cache: PathBuf,
+    pub(in crate::models) cache: PathBuf,
 }
 
 fn weights() -> Vec<u8> {
@@ -25,7 +25,7 @@ fn weights() -> Vec<u8> {
 }
 
 impl Bench {
-    fn new() -> Self {
+    pub(in crate::models) fn new() -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         let n = NEXT.fetch_add(1, Ordering::Relaxed);
         let cache = std::env::temp_dir().join(format!("scnative-hub-{}-{n}", std::process::id()));
@@ -37,7 +37,7 @@ impl Bench {
         Self { server, cache }
     }
 
-    fn options(&self, more: &str) -> Options {
+    pub(in crate::models) fn options(&self, more: &str) -> Options {
         let mut all = json!({
             "cache_dir": self.cache, "endpoint": self.server.address, "token": "hf_secret", "timeout": 5, "retry_wait": 0.01, "offline": false,
         });
