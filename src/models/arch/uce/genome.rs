@@ -22,6 +22,7 @@ use crate::models::genes::Vocabulary;
 use crate::models::nn::floats;
 use crate::models::options::listed;
 use crate::models::weights::WeightFile;
+use crate::models::weights::value::Value as Tree;
 use crate::{bail, ensure};
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeSet, HashMap, HashSet};
@@ -180,13 +181,23 @@ fn original(folder: &Folder, tokens: &Tokens) -> Result<Vec<Species>> {
 fn rows(file: &WeightFile, offset: u32) -> Vec<(String, String, u32)> {
     let mut seen = HashSet::new();
     let mut rows: Vec<(String, String, u32)> = Vec::new();
-    for key in file.names() {
+    for key in keys(file) {
         let symbol = key.to_uppercase();
         if seen.insert(symbol.clone()) {
             rows.push((symbol, key, offset + rows.len() as u32));
         }
     }
     rows
+}
+
+/// The names of a file's tensors: of a checkpoint's dict in its order, which is that of the table's rows.
+fn keys(file: &WeightFile) -> Vec<String> {
+    let Some(Tree::Dict(items)) = file.value() else { return file.names() };
+    let text = |(key, _): &(Tree, Tree)| match key {
+        Tree::Text(key) => Some(key.clone()),
+        _ => None,
+    };
+    items.iter().filter_map(text).collect()
 }
 
 /// Compares eight of the protein embeddings with the table of tokens.
