@@ -251,6 +251,7 @@ impl Places {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::models::fixtures::fixture;
 
     #[test]
     fn chromosomes_are_numbered_over_all_species_by_name() {
@@ -263,6 +264,16 @@ mod tests {
         assert_eq!(places.of("mouse", "TRP53"), Some((3, 69_471_185)));
         assert_eq!(places.of("human", "LOST"), None);
         assert_eq!(places.of("mouse", "TP53"), None);
+    }
+
+    #[test]
+    fn genes_are_in_the_order_of_their_file() {
+        let Some(path) = fixture("containers") else { return };
+        for file in ["plain_dict.pt", "ordered_dict.pt"] {
+            let rows = rows(&WeightFile::open(&path.join(file)).unwrap(), 7);
+            let first: Vec<_> = rows.iter().take(2).map(|(symbol, _, token)| (symbol.as_str(), *token)).collect();
+            assert_eq!(first, [("A.WEIGHT", 7), ("A.BIAS", 8)], "{file}");
+        }
     }
 
     #[test]
