@@ -47,7 +47,11 @@ fn fill(ctx: &Ctx, model: &dyn Model, files: &[(String, Vec<u8>)], folder: &Path
         write(&folder.join(name), bytes)?;
     }
     let metadata = BTreeMap::from([("format".to_string(), "pt".to_string())]);
-    safetensors::save(&folder.join(WEIGHTS), &model.weights().tensors, &metadata)?;
+    let mut tensors = model.weights().tensors.clone();
+    for (name, file, there) in model.tables() {
+        tensors.insert(name.into(), file.tensor(there)?);
+    }
+    safetensors::save(&folder.join(WEIGHTS), &tensors, &metadata)?;
     let mut config = model.config();
     config[VERSION] = env!("CARGO_PKG_VERSION").into();
     // Indented as people read it; the format of a JSON value cannot fail.

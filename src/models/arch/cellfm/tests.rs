@@ -472,3 +472,16 @@ fn products_divided_among_threads_have_the_same_bits() {
         assert_eq!(run(threads), whole, "{threads}");
     }
 }
+
+#[test]
+fn a_checkpoint_of_mindspore_is_the_same_model() {
+    let Some(path) = fixture("cellfm-padzero") else { return };
+    let made = made("mindspore", &path);
+    fs::remove_file(made.0.join("model.safetensors")).unwrap();
+    fs::write(made.0.join("model.ckpt"), fs::read(path.join("model.ckpt")).unwrap()).unwrap();
+    let (first, second) = (load(&path).unwrap(), load(&made.0).unwrap());
+    let (_, masked) = inputs(&path);
+    let run = |model: &Cellfm| model.forward(&Ctx::new(1), &masked, &Options::default()).unwrap();
+    let (first, second) = (run(&first), run(&second));
+    assert!(first.iter().all(|(name, x)| bits(x) == bits(&second[name])));
+}

@@ -22,6 +22,7 @@ use crate::models::genes::Vocabulary;
 use crate::models::nn::floats;
 use crate::models::options::listed;
 use crate::models::weights::WeightFile;
+use crate::models::weights::value::Value as Tree;
 use crate::{bail, ensure};
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeSet, HashMap, HashSet};
@@ -180,13 +181,23 @@ fn original(folder: &Folder, tokens: &Tokens) -> Result<Vec<Species>> {
 fn rows(file: &WeightFile, offset: u32) -> Vec<(String, String, u32)> {
     let mut seen = HashSet::new();
     let mut rows: Vec<(String, String, u32)> = Vec::new();
-    for key in file.names() {
+    for key in keys(file) {
         let symbol = key.to_uppercase();
         if seen.insert(symbol.clone()) {
             rows.push((symbol, key, offset + rows.len() as u32));
         }
     }
     rows
+}
+
+/// The names of a file's tensors: of a checkpoint's dict in its order, which is that of the table's rows.
+fn keys(file: &WeightFile) -> Vec<String> {
+    let Some(Tree::Dict(items)) = file.value() else { return file.names() };
+    let text = |(key, _): &(Tree, Tree)| match key {
+        Tree::Text(key) => Some(key.clone()),
+        _ => None,
+    };
+    items.iter().filter_map(text).collect()
 }
 
 /// Compares eight of the protein embeddings with the table of tokens.
@@ -240,6 +251,7 @@ impl Places {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::models::fixtures::fixture;
 
     #[test]
     fn chromosomes_are_numbered_over_all_species_by_name() {
@@ -252,6 +264,16 @@ mod tests {
         assert_eq!(places.of("mouse", "TRP53"), Some((3, 69_471_185)));
         assert_eq!(places.of("human", "LOST"), None);
         assert_eq!(places.of("mouse", "TP53"), None);
+    }
+
+    #[test]
+    fn genes_are_in_the_order_of_their_file() {
+        let Some(path) = fixture("containers") else { return };
+        for file in ["plain_dict.pt", "ordered_dict.pt"] {
+            let rows = rows(&WeightFile::open(&path.join(file)).unwrap(), 7);
+            let first: Vec<_> = rows.iter().take(2).map(|(symbol, _, token)| (symbol.as_str(), *token)).collect();
+            assert_eq!(first, [("A.WEIGHT", 7), ("A.BIAS", 8)], "{file}");
+        }
     }
 
     #[test]

@@ -347,6 +347,11 @@ fn a_configuration_is_read_back_as_it_was_written() {
     let second = load(&made.0).unwrap();
     assert_eq!(second.config(), first.config());
     assert_eq!(bits(&embed(&second, 1, &counts(), json!({}))), bits(&embed(&first, 1, &counts(), json!({}))));
+    // An export has the table of tokens as well.
+    let exported = Made(std::env::temp_dir().join(format!("scnative-uce-{}-exported", process::id())));
+    crate::models::export::export(&Ctx::new(1), &first, &exported.0, false).unwrap();
+    let third = load(&exported.0).unwrap();
+    assert_eq!(bits(&embed(&third, 1, &counts(), json!({}))), bits(&embed(&first, 1, &counts(), json!({}))));
     let mut wrong = first.config();
     wrong["nhead"] = json!(3);
     fs::write(made.0.join("config.json"), wrong.to_string()).unwrap();
