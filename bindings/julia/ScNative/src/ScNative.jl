@@ -7,6 +7,8 @@ without a copy: `SparseMatrixCSC` with indices of Int32 or Int64, `Matrix`, view
 transposes and adjoints of these, of Float32, Float64 and all integers of 8 to 64 bits. Genes, cells and groups are
 numbered from 1.
 
+Foundation models of cells, such as scGPT and Geneformer, run natively: [`Model`](@ref), [`embed`](@ref), [`models`](@ref).
+
 Names that other packages have as well are not exported: call `ScNative.log1p`, `ScNative.scale`, `ScNative.stats`,
 `ScNative.aggregate`, `ScNative.median`, `ScNative.subset`, `ScNative.concat`, `ScNative.validate`, `ScNative.genes`,
 `ScNative.predict`, `ScNative.save` and `ScNative.settings` by these names.

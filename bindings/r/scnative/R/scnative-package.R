@@ -16,6 +16,10 @@
 #' @section Genes:
 #' By name, by number from 1, or as a logical mask. A name that several genes have is the first of them.
 #'
+#' @section Models:
+#' [scn_models()] lists foundation models of cells, [scn_model()] opens one, [ScnRunModel()] and [scn_model_embed()] turn counts
+#' into vectors, [ScnPredictPerturbation()] predicts what perturbations do. Nothing in a model's files is ever run.
+#'
 #' @section Defaults:
 #' An argument whose default is `NULL` leaves the choice to the library; its documentation says what that is, and
 #' [scn_defaults()] asks the library.

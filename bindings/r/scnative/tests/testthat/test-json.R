@@ -16,7 +16,7 @@ test_that("escapes are characters", {
     reads("\"q\\\" b\\\\ s\\/ n\\n t\\t u\\u00e9 \\ud83d\\ude00 \u00e9\""),
     "q\" b\\ s/ n\n t\t u\u00e9 \U1f600 \u00e9"
   )
-  expect_identical(writes("a\t\"\\\u00e9\001"), "\"a\\u0009\\\"\\\\\u00e9\\u0001\"")
+  expect_identical(writes("a\t\"\\\u00e9\u0001"), "\"a\\u0009\\\"\\\\\u00e9\\u0001\"")
 })
 
 test_that("what is written is read as the same", {
@@ -42,6 +42,6 @@ test_that("what is no JSON, and what no JSON can be, is refused", {
     expect_error(reads(text), "^JSON: has", class = "scn_error_config", info = text)
   }
   expect_error(writes(c(1, Inf)), "x: has Inf", class = "scn_error_invalid_argument")
-  expect_error(writes(list(a = mean)), "x\\$a: is a function", class = "scn_error_type")
+  expect_error(writes(list(a = function() 1)), "x\\$a: is a function", class = "scn_error_type")
   expect_error(writes(list(a = 1, 2)), "without a name", class = "scn_error_invalid_argument")
 })
