@@ -1,7 +1,8 @@
 //! Named arrays of any number of axes: what models take and give.
 
 use super::matrix::{
-    SCN_F32, SCN_F64, SCN_I8, SCN_I16, SCN_I32, SCN_I64, SCN_U8, SCN_U16, SCN_U32, SCN_U64, slice, value_tag, value_type,
+    SCN_F32, SCN_F64, SCN_I8, SCN_I16, SCN_I32, SCN_I64, SCN_U8, SCN_U16, SCN_U32, SCN_U64, slice, value_tag,
+    value_type,
 };
 use super::options::{self, Sized32};
 use super::status::{ScnStatus, guard, non_null, put, put_text};
@@ -227,7 +228,9 @@ pub unsafe extern "C" fn scn_tensors_get(tensors: *const ScnTensors, i: i64, ten
         out.shape = array.shape.as_ptr();
         out.values = with_values!(array.values.as_slice(), |values| values.as_ptr().cast::<c_void>());
         // SAFETY: as this function's own contract; all that is written is within the first size of the struct.
-        unsafe { std::ptr::copy_nonoverlapping((&raw const out).cast::<u8>(), tensor.cast::<u8>(), ScnTensor::FIRST_SIZE) };
+        unsafe {
+            std::ptr::copy_nonoverlapping((&raw const out).cast::<u8>(), tensor.cast::<u8>(), ScnTensor::FIRST_SIZE)
+        };
         Ok(())
     })
 }

@@ -4,10 +4,10 @@
 //! it is in. Cells of a batch run side by side, one on each thread; where there are fewer cells than threads the products of
 //! matrices are divided among the threads instead, which does not change their bits.
 
+use super::options::Options;
 use crate::error::Result;
 use crate::parallel::Ctx;
 use crate::{bail, ensure};
-use super::options::Options;
 
 /// Tokens that are in memory at once, unless the caller sets `max_batch_tokens`.
 pub const MAX_BATCH_TOKENS: usize = 1 << 16;
@@ -48,7 +48,8 @@ pub fn run<T: Send>(
         let at_once = (budget / lengths[order[begin]]).clamp(1, ctx.threads());
         let end = (begin + (budget / lengths[order[begin]]).max(at_once)).min(order.len());
         let batch = &order[begin..end];
-        let done = ctx.within(begin as f64 / n, end as f64 / n, || ctx.map_in_pool(at_once, batch.len(), |k| cell(batch[k])))?;
+        let done =
+            ctx.within(begin as f64 / n, end as f64 / n, || ctx.map_in_pool(at_once, batch.len(), |k| cell(batch[k])))?;
         for (&i, result) in batch.iter().zip(done) {
             results[i] = Some(result);
         }

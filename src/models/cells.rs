@@ -23,7 +23,11 @@ enum Held<'a> {
 impl<'a> Cells<'a> {
     /// A matrix compressed along the genes is turned once: its memory again. Values must be finite.
     pub fn new(ctx: &Ctx, matrix: &'a Matrix<'a>, genes: Vec<String>, arrays: Tensors) -> Result<Self> {
-        ensure!(!genes.is_empty() || matrix.n_vars() == 0, GeneNames, "genes: there are none, the model needs a name for each column");
+        ensure!(
+            !genes.is_empty() || matrix.n_vars() == 0,
+            GeneNames,
+            "genes: there are none, the model needs a name for each column"
+        );
         ensure!(
             genes.len() == matrix.n_vars(),
             GeneNames,

@@ -48,7 +48,9 @@ impl Folder {
     pub fn first(&self, names: &[&str], what: &str) -> Result<PathBuf> {
         match names.iter().find_map(|name| self.find(name)) {
             Some(path) => Ok(path),
-            None => bail!(NotFound, "{}: has no {what}: none of {}", self.path.display(), super::options::listed(names)),
+            None => {
+                bail!(NotFound, "{}: has no {what}: none of {}", self.path.display(), super::options::listed(names))
+            }
         }
     }
 
@@ -58,7 +60,12 @@ impl Folder {
         let mut given = self.defaults.clone();
         let Some(path) = names.iter().find_map(|name| self.find(name)) else {
             if given.is_empty() {
-                bail!(NotFound, "{}: has no configuration: none of {}", self.path.display(), super::options::listed(names));
+                bail!(
+                    NotFound,
+                    "{}: has no configuration: none of {}",
+                    self.path.display(),
+                    super::options::listed(names)
+                );
             }
             return Ok(Config::new(format!("the card of {}", self.path.display()), given));
         };
@@ -82,7 +89,9 @@ impl Folder {
     /// A dictionary from text to numbers: a JSON object, or a pickled dict, whose numbers may be numpy's. In the file's order.
     pub fn dictionary(&self, names: &[&str], what: &str) -> Result<Vec<(String, f64)>> {
         let path = self.first(names, what)?;
-        let wrong = || crate::Error::new(crate::ErrorKind::Config, format!("{}: is not a dictionary of numbers", path.display()));
+        let wrong = || {
+            crate::Error::new(crate::ErrorKind::Config, format!("{}: is not a dictionary of numbers", path.display()))
+        };
         if path.extension().is_some_and(|e| e == "json") {
             let Value::Object(items) = json(&path)? else { return Err(wrong()) };
             return items.into_iter().map(|(k, v)| v.as_f64().map(|v| (k, v)).ok_or_else(wrong)).collect();
@@ -101,7 +110,8 @@ impl Folder {
     /// A dictionary from text to text: a JSON object, or a pickled dict.
     pub fn names(&self, names: &[&str], what: &str) -> Result<Vec<(String, String)>> {
         let path = self.first(names, what)?;
-        let wrong = || crate::Error::new(crate::ErrorKind::Config, format!("{}: is not a dictionary of texts", path.display()));
+        let wrong =
+            || crate::Error::new(crate::ErrorKind::Config, format!("{}: is not a dictionary of texts", path.display()));
         if path.extension().is_some_and(|e| e == "json") {
             let Value::Object(items) = json(&path)? else { return Err(wrong()) };
             return items.into_iter().map(|(k, v)| v.as_str().map(|v| (k, v.into())).ok_or_else(wrong)).collect();

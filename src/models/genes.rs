@@ -114,7 +114,11 @@ impl Matching {
             Some(other) => bail!(InvalidArgument, "aliases: is {other}, must be an object of names"),
         };
         let min_matched = options.number("min_matched")?.unwrap_or(0.0);
-        ensure!((0.0..=1.0).contains(&min_matched), InvalidArgument, "min_matched: is {min_matched}, must be from 0 to 1");
+        ensure!(
+            (0.0..=1.0).contains(&min_matched),
+            InvalidArgument,
+            "min_matched: is {min_matched}, must be from 0 to 1"
+        );
         Ok(Self { aliases, min_matched })
     }
 }

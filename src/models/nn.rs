@@ -22,7 +22,10 @@ impl From<candle_core::Error> for Error {
     fn from(error: candle_core::Error) -> Self {
         // candle's errors carry a backtrace after the first line when one is asked for.
         let said = error.to_string();
-        Error::new(ErrorKind::Panic, format!("internal error in a model, please report it: {}", said.lines().next().unwrap_or("")))
+        Error::new(
+            ErrorKind::Panic,
+            format!("internal error in a model, please report it: {}", said.lines().next().unwrap_or("")),
+        )
     }
 }
 
@@ -48,7 +51,13 @@ impl Activation {
         match self {
             Self::None => x,
             Self::Relu => x.max(0.0),
-            Self::LeakyRelu(slope) => if x > 0.0 { x } else { slope * x },
+            Self::LeakyRelu(slope) => {
+                if x > 0.0 {
+                    x
+                } else {
+                    slope * x
+                }
+            }
             Self::Gelu => 0.5 * x * (1.0 + libm::erff(x * std::f32::consts::FRAC_1_SQRT_2)),
             Self::QuickGelu => x * sigmoid(1.702 * x),
             Self::Silu => x * sigmoid(x),
@@ -113,7 +122,8 @@ fn in_place(x: &Tensor, f: impl Fn(&mut [f32]) + Sync) -> Result<()> {
 }
 
 fn contiguous<'a>(storage: &'a mut CpuStorage, layout: &Layout) -> candle_core::Result<&'a mut [f32]> {
-    let (begin, end) = layout.contiguous_offsets().ok_or_else(|| candle_core::Error::Msg("is not contiguous".into()))?;
+    let (begin, end) =
+        layout.contiguous_offsets().ok_or_else(|| candle_core::Error::Msg("is not contiguous".into()))?;
     match storage {
         CpuStorage::F32(data) => Ok(&mut data[begin..end]),
         _ => Err(candle_core::Error::Msg("is not f32".into())),
@@ -128,12 +138,16 @@ pub fn add_assign(x: &Tensor, y: &Tensor) -> Result<()> {
             "add"
         }
         fn cpu_fwd(&self, x: &mut CpuStorage, xl: &Layout, y: &CpuStorage, yl: &Layout) -> candle_core::Result<()> {
-            let (begin, end) = yl.contiguous_offsets().ok_or_else(|| candle_core::Error::Msg("is not contiguous".into()))?;
+            let (begin, end) =
+                yl.contiguous_offsets().ok_or_else(|| candle_core::Error::Msg("is not contiguous".into()))?;
             let CpuStorage::F32(y) = y else { return Err(candle_core::Error::Msg("is not f32".into())) };
             let y = &y[begin..end];
             let x = contiguous(x, xl)?;
             x.par_chunks_mut(PIECE).zip(y.par_chunks(PIECE)).for_each(|(x, y)| {
-                widest(#[inline(always)] || x.iter_mut().zip(y).for_each(|(x, y)| *x += y));
+                widest(
+                    #[inline(always)]
+                    || x.iter_mut().zip(y).for_each(|(x, y)| *x += y),
+                );
             });
             Ok(())
         }
@@ -181,7 +195,10 @@ impl Linear {
         match &self.bias {
             None => activation.apply(&y)?,
             Some(bias) => in_place(&y, |row| {
-                widest(#[inline(always)] || row.iter_mut().zip(bias).for_each(|(y, b)| *y += b));
+                widest(
+                    #[inline(always)]
+                    || row.iter_mut().zip(bias).for_each(|(y, b)| *y += b),
+                );
                 activation.on(row);
             })?,
         }
@@ -221,7 +238,11 @@ impl LayerNorm {
 
     /// `{name}.weight` and `{name}.bias`.
     pub fn load(loader: &Loader, name: &str, width: usize, eps: f64) -> Result<Self> {
-        Self::new(&loader.get(&format!("{name}.weight"), &[width])?, &loader.get(&format!("{name}.bias"), &[width])?, eps)
+        Self::new(
+            &loader.get(&format!("{name}.weight"), &[width])?,
+            &loader.get(&format!("{name}.bias"), &[width])?,
+            eps,
+        )
     }
 
     /// Of a fresh tensor, in place.

@@ -66,7 +66,10 @@ mod hub {
     use crate::parallel::Ctx;
 
     fn absent() -> Result<String> {
-        bail!(Unsupported, "this build of the library has no hub (cargo feature `hub`): models can be opened from folders")
+        bail!(
+            Unsupported,
+            "this build of the library has no hub (cargo feature `hub`): models can be opened from folders"
+        )
     }
 
     pub fn download(_: &Ctx, _: &str, _: &str) -> Result<String> {
@@ -123,13 +126,7 @@ pub fn embed(ctx: &Ctx, opened: &Opened, given: &Given, options: &str) -> Result
     Ok((vec![array("embedding", &embedding.values)?], report.to_string()))
 }
 
-pub fn run(
-    ctx: &Ctx,
-    opened: &Opened,
-    task: &str,
-    given: &Given,
-    options: &str,
-) -> Result<(Vec<NamedArray>, String)> {
+pub fn run(ctx: &Ctx, opened: &Opened, task: &str, given: &Given, options: &str) -> Result<(Vec<NamedArray>, String)> {
     let options = Options::parse(options)?;
     let given_arrays = tensors(given.arrays)?;
     let output = match &given.matrix {
@@ -172,7 +169,12 @@ fn tensor(array: &NamedArray) -> Result<Tensor> {
         ValueVec::I8(v) => made!(v.iter().map(|&x| i16::from(x)).collect::<Vec<_>>()),
         ValueVec::U16(v) => made!(v.iter().map(|&x| u32::from(x)).collect::<Vec<_>>()),
         ValueVec::U64(v) => {
-            ensure!(v.iter().all(|&x| x <= i64::MAX as u64), Overflow, "{:?}: has a number beyond 2^63 - 1", array.name);
+            ensure!(
+                v.iter().all(|&x| x <= i64::MAX as u64),
+                Overflow,
+                "{:?}: has a number beyond 2^63 - 1",
+                array.name
+            );
             made!(v.iter().map(|&x| x as i64).collect::<Vec<_>>())
         }
     })

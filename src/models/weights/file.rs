@@ -1,7 +1,7 @@
 //! One interface to all formats of weights, which are known by their first bytes.
 
-use super::map::Bytes;
 use super::drawn::Drawn;
+use super::map::Bytes;
 use super::mindspore::{self, MindSpore};
 use super::safetensors::Safetensors;
 use super::torch::{self, Torch};

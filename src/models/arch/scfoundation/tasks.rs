@@ -17,6 +17,9 @@ use std::collections::HashMap;
 /// Cells whose genes in context are held at once where only their mean is wanted.
 const BLOCK: usize = 8;
 
+/// From what the encoder gives of a cell, none if it has no tokens, to its vector; of this width.
+type Pool = fn(Option<&Tensor>, usize) -> Result<Vec<f32>>;
+
 pub fn embed(model: &ScFoundation, ctx: &Ctx, cells: &Cells, options: &Options) -> Result<Embedding> {
     let all = options.choice("pool_type", &["all", "max"])? == "all";
     let recipe = Recipe::from(options)?;
@@ -24,8 +27,7 @@ pub fn embed(model: &ScFoundation, ctx: &Ctx, cells: &Cells, options: &Options) 
     options.finish()?;
     let prepared = ctx.within(0.0, 0.05, || recipe.prepare(ctx, cells, model.gene_names()?))?;
     let width = model.settings.encoder.width;
-    let (pool, out): (fn(Option<&Tensor>, usize) -> Result<Vec<f32>>, usize) =
-        if all { (pool_all, 4 * width) } else { (pool_max, width) };
+    let (pool, out): (Pool, usize) = if all { (pool_all, 4 * width) } else { (pool_max, width) };
     let pooled = ctx.within(0.05, 1.0, || {
         batches::run(ctx, &prepared.lengths, budget, |i| pool(model.encode(&tokens(&prepared, i)?)?.as_ref(), width))
     })?;
