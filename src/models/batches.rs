@@ -8,6 +8,7 @@ use super::options::Options;
 use crate::error::Result;
 use crate::parallel::Ctx;
 use crate::{bail, ensure};
+use candle_core::{Device, Tensor};
 
 /// Tokens that are in memory at once, unless the caller sets `max_batch_tokens`.
 pub const MAX_BATCH_TOKENS: usize = 1 << 16;
@@ -56,4 +57,16 @@ pub fn run<T: Send>(
         begin = end;
     }
     Ok(results)
+}
+
+/// `[rows, width]` from one vector of each cell; NaN where there is none.
+pub fn stacked(rows: &[Option<Vec<f32>>], width: usize) -> Result<Tensor> {
+    let mut all = Vec::with_capacity(rows.len() * width);
+    for row in rows {
+        match row {
+            Some(row) => all.extend_from_slice(row),
+            None => all.extend(std::iter::repeat_n(f32::NAN, width)),
+        }
+    }
+    Ok(Tensor::from_vec(all, (rows.len(), width), &Device::Cpu)?)
 }

@@ -23,6 +23,7 @@ pub mod genes;
 #[cfg(feature = "hub")]
 pub mod hub;
 pub mod io;
+pub mod likeness;
 pub mod nn;
 pub mod open;
 pub mod options;

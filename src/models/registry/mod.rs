@@ -13,6 +13,7 @@ mod fields;
 
 pub use card::{Card, CardFile, Licence, Source};
 
+use super::likeness::changes;
 use crate::error::{Error, ErrorKind, Result};
 use crate::models::options::listed;
 use crate::{bail, ensure};
@@ -127,34 +128,20 @@ fn plain(name: &str) -> String {
 /// At most three ids near a name, the nearest first.
 fn nearest(cards: &[Card], name: &str) -> Vec<String> {
     let wanted = plain(name);
-    let allowed = (wanted.chars().count() / 2).max(2);
+    let letters: Vec<char> = wanted.chars().collect();
+    let allowed = (letters.len() / 2).max(2);
     let mut near: Vec<(usize, &str)> = cards
         .iter()
         .filter_map(|card| {
             let names = std::iter::once(&card.id).chain(&card.aliases).map(|known| plain(known));
             let least = names
-                .map(|known| if known.contains(&wanted) && wanted.len() > 2 { 1 } else { distance(&known, &wanted) })
+                .map(|known| if known.contains(&wanted) && wanted.len() > 2 { 1 } else { changes(&letters, &known) })
                 .min()?;
             (least <= allowed).then_some((least, card.id.as_str()))
         })
         .collect();
     near.sort();
     near.into_iter().take(3).map(|(_, id)| id.to_string()).collect()
-}
-
-/// How many letters must be put in, left out or exchanged (Levenshtein).
-fn distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.chars().enumerate() {
-        let mut diagonal = i;
-        row[0] = i + 1;
-        for (j, &y) in b.iter().enumerate() {
-            let best = (diagonal + usize::from(x != y)).min(row[j] + 1).min(row[j + 1] + 1);
-            diagonal = std::mem::replace(&mut row[j + 1], best);
-        }
-    }
-    row[b.len()]
 }
 
 /// The files that a list of paths names.

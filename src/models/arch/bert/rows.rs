@@ -84,18 +84,6 @@ pub fn padded(rows: &[Option<Tensor>], counts: &[Vec<bool>], length: usize, widt
     Ok(Tensor::from_vec(all, (rows.len(), length, width), &Device::Cpu)?)
 }
 
-/// `[rows, width]` from one vector of each row; NaN where there is none.
-pub fn stacked(rows: &[Option<Vec<f32>>], width: usize) -> Result<Tensor> {
-    let mut all = Vec::with_capacity(rows.len() * width);
-    for row in rows {
-        match row {
-            Some(row) => all.extend_from_slice(row),
-            None => all.extend(std::iter::repeat_n(f32::NAN, width)),
-        }
-    }
-    Ok(Tensor::from_vec(all, (rows.len(), width), &Device::Cpu)?)
-}
-
 /// One row of `[tokens, width]`.
 pub fn row_of(x: &Tensor, row: usize) -> Result<Vec<f32>> {
     nn::floats(&x.narrow(0, row, 1)?)

@@ -347,13 +347,6 @@ impl Model for Cellfm {
                 self.embedded(genes, values, tokens[cell] - 1)
             })
         })?;
-        let width = self.config.width;
-        let mut all = vec![f32::NAN; embedded.len() * width];
-        for (row, embedded) in all.chunks_exact_mut(width).zip(&embedded) {
-            if let Some(embedded) = embedded {
-                row.copy_from_slice(embedded);
-            }
-        }
         let without = embedded.iter().filter(|e| e.is_none()).count();
         if without > 0 {
             let all = embedded.len();
@@ -363,7 +356,7 @@ impl Model for Cellfm {
             "genes": mapping.report(), "cells_without_genes": without, "mask_mode": MASK_MODES[usize::from(upstream)],
             "nonz_len": length, "select": select, "seed": ctx.seed(), "cells_cut": kept.iter().filter(|&&n| n == length).count(),
         });
-        Ok(Embedding { values: Tensor::from_vec(all, (embedded.len(), width), &Device::Cpu)?, name: "cellfm", report })
+        Ok(Embedding { values: batches::stacked(&embedded, self.config.width)?, name: "cellfm", report })
     }
 }
 

@@ -35,7 +35,6 @@ pub mod distance_correlation;
 pub mod files;
 pub mod graph;
 pub mod interactions;
-mod names;
 pub mod network;
 pub mod predict;
 pub mod similarity;

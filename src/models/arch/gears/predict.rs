@@ -2,11 +2,11 @@
 
 use super::Gears;
 use super::controls::{self, Means};
-use super::names::nearest;
 use super::network::{Basis, Effect};
 use crate::error::Result;
 use crate::models::cells::Cells;
 use crate::models::genes::Matching;
+use crate::models::likeness::nearest;
 use crate::models::options::Options;
 use crate::models::{Output, Tensors};
 use crate::parallel::Ctx;

@@ -16,7 +16,7 @@ mod tokens;
 
 use super::Family;
 use super::bert::heads::Predictions;
-use super::bert::rows::{Rows, mean, padded, row_of, stacked};
+use super::bert::rows::{Rows, mean, padded, row_of};
 use super::bert::{self, Encoder, Shape};
 use crate::ensure;
 use crate::error::{Error, ErrorKind, Result};
@@ -199,10 +199,10 @@ impl GeneCompass {
         }
         if self.species.is_some() {
             let cls: Vec<_> = results.iter_mut().map(|row| row.cls.take()).collect();
-            outputs.insert("cls_emb".into(), stacked(&cls, width)?);
+            outputs.insert("cls_emb".into(), batches::stacked(&cls, width)?);
         }
         let means: Vec<_> = results.iter_mut().map(|row| row.mean.take()).collect();
-        outputs.insert("cell_emb_mean".into(), stacked(&means, width)?);
+        outputs.insert("cell_emb_mean".into(), batches::stacked(&means, width)?);
         Ok(outputs)
     }
 
@@ -341,7 +341,7 @@ impl Model for GeneCompass {
             ctx.warn(&format!("{empty} cells have none of the model's genes: their embeddings are NaN"));
         }
         let report = json!({"genes": mapping.report(), "cells_without_genes": empty, "species": species.name()});
-        Ok(Embedding { values: stacked(&vectors, self.shape.width)?, name: "genecompass", report })
+        Ok(Embedding { values: batches::stacked(&vectors, self.shape.width)?, name: "genecompass", report })
     }
 }
 

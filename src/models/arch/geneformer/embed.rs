@@ -3,7 +3,7 @@
 use super::Geneformer;
 use super::ranked::Ranked;
 use crate::error::{Error, ErrorKind, Result};
-use crate::models::arch::bert::rows::{mean, row_of, stacked};
+use crate::models::arch::bert::rows::{mean, row_of};
 use crate::models::batches;
 use crate::models::cells::Cells;
 use crate::models::nn;
@@ -75,7 +75,7 @@ pub fn embed(model: &Geneformer, ctx: &Ctx, cells: &Cells, options: &Options) ->
     let mut report = ranked.report();
     report.insert("layer".into(), json!(layer));
     Ok(Embedding {
-        values: stacked(&vectors, model.settings.shape.width)?,
+        values: batches::stacked(&vectors, model.settings.shape.width)?,
         name: "geneformer",
         report: Value::Object(report),
     })
@@ -142,7 +142,7 @@ pub fn genes_in_context(model: &Geneformer, ctx: &Ctx, cells: &Cells, options: &
     let ranked = Ranked::new(model, ctx, cells, options)?;
     let sums = Sums::over(model, ctx, &ranked, model.settings.shape.width, |tokens| model.state(tokens, layer))?;
     let mut tensors = Tensors::new();
-    tensors.insert("gene_embeddings".into(), stacked(&sums.means(), sums.width)?);
+    tensors.insert("gene_embeddings".into(), batches::stacked(&sums.means(), sums.width)?);
     tensors.insert("n_cells".into(), sums.counts()?);
     let mut report = ranked.report();
     report.insert("layer".into(), json!(layer));
@@ -194,8 +194,8 @@ fn classes(model: &Geneformer, ranked: &Ranked, logits: Vec<Option<Vec<f32>>>) -
         predicted.push(json!(labels[best]));
     }
     let mut tensors = Tensors::new();
-    tensors.insert("logits".into(), stacked(&logits, labels.len())?);
-    tensors.insert("probabilities".into(), stacked(&probabilities, labels.len())?);
+    tensors.insert("logits".into(), batches::stacked(&logits, labels.len())?);
+    tensors.insert("probabilities".into(), batches::stacked(&probabilities, labels.len())?);
     let mut report = ranked.report();
     report.insert("labels".into(), json!(labels));
     report.insert("predicted".into(), Value::Array(predicted));

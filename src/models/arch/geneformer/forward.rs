@@ -3,7 +3,8 @@
 use super::Geneformer;
 use super::heads::Head;
 use crate::error::Result;
-use crate::models::arch::bert::rows::{Rows, mean, padded, row_of, stacked};
+use crate::models::arch::bert::rows::{Rows, mean, padded, row_of};
+use crate::models::batches;
 use crate::models::io::Io;
 use crate::models::nn;
 use crate::models::options::Options;
@@ -71,7 +72,7 @@ fn outputs(model: &Geneformer, rows: &Rows, mut results: Vec<Results>, wanted: &
     outputs.insert("valid_mask".into(), Tensor::from_vec(valid, (rows.n_rows(), length), &Device::Cpu)?);
     for (end, name) in ENDS.iter().enumerate() {
         let of = |part: fn(&mut Results, usize) -> Option<Vec<f32>>, results: &mut [Results]| {
-            stacked(&results.iter_mut().map(|row| part(row, end)).collect::<Vec<_>>(), width)
+            batches::stacked(&results.iter_mut().map(|row| part(row, end)).collect::<Vec<_>>(), width)
         };
         outputs.insert(format!("cell_emb_{name}"), of(|row, end| row.pooled[end].take(), &mut results)?);
         if model.specials.is_some() {
@@ -91,7 +92,7 @@ fn outputs(model: &Geneformer, rows: &Rows, mut results: Vec<Results>, wanted: &
             Head::Cells(_, classifier) => {
                 let flat =
                     of_rows.iter().map(|row| row.as_ref().map(nn::floats).transpose()).collect::<Result<Vec<_>>>()?;
-                Some(stacked(&flat, classifier.outputs())?)
+                Some(batches::stacked(&flat, classifier.outputs())?)
             }
             Head::MaskedTokens(_) => Some(padded(&of_rows, counts, length, model.settings.shape.vocabulary)?),
             Head::Genes(classifier) => Some(padded(&of_rows, counts, length, classifier.outputs())?),

@@ -20,7 +20,7 @@ use super::embed::{Pooling, layer};
 use super::ranked::Ranked;
 use super::tokens::Specials;
 use crate::error::Result;
-use crate::models::arch::bert::rows::{row_of, stacked};
+use crate::models::arch::bert::rows::row_of;
 use crate::models::batches;
 use crate::models::cells::Cells;
 use crate::models::genes::Mapping;
@@ -296,7 +296,7 @@ impl Job<'_> {
         if !self.states.is_empty() {
             let places = (0..cells).flat_map(|cell| (0..n).map(move |i| (cell, i)));
             let shifts: Vec<_> = places.map(|(cell, i)| at(cell, i).map(|turn| turn.states.clone())).collect();
-            let flat = stacked(&shifts, self.states.len())?;
+            let flat = batches::stacked(&shifts, self.states.len())?;
             tensors.insert("state_shift".into(), flat.reshape((cells, n, self.states.len()))?);
         }
         let mut report = self.ranked.report();

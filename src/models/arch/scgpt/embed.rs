@@ -13,7 +13,6 @@ use crate::models::genes::{Mapping, Matching};
 use crate::models::options::Options;
 use crate::parallel::Ctx;
 use crate::{bail, ensure};
-use candle_core::{Device, Tensor};
 use serde_json::json;
 
 /// Tokens of a cell, unless the caller sets `max_length`: as `embed_data` has it.
@@ -76,13 +75,12 @@ impl ScGpt {
                 lengths.len()
             ));
         }
-        let width = settings.width;
-        let values: Vec<f32> = vectors.into_iter().flat_map(|v| v.unwrap_or_else(|| vec![f32::NAN; width])).collect();
+        let values = batches::stacked(&vectors, settings.width)?;
         let report = json!({
             "genes": mapping.report(), "cells_without_genes": without, "max_length": max_length,
             "cells_cut": whole.iter().filter(|&&n| n > max_length).count(), "cell_embedding": style.name(),
         });
-        Ok(Embedding { values: Tensor::from_vec(values, (lengths.len(), width), &Device::Cpu)?, name: "scgpt", report })
+        Ok(Embedding { values, name: "scgpt", report })
     }
 
     fn check_embeds(&self) -> Result<()> {

@@ -409,14 +409,7 @@ impl Model for Uce {
     fn embed(&self, ctx: &Ctx, cells: &Cells, options: &Options) -> Result<Embedding> {
         let plan = Plan::new(self, ctx, cells, options)?;
         let embedded = self.run_cells(ctx, &plan)?;
-        let width = self.config.output_dim;
-        let mut values = vec![f32::NAN; embedded.len() * width];
-        for (row, embedded) in values.chunks_exact_mut(width).zip(&embedded) {
-            if let Some(embedded) = embedded {
-                row.copy_from_slice(embedded);
-            }
-        }
-        let values = Tensor::from_vec(values, (embedded.len(), width), &Device::Cpu)?;
+        let values = batches::stacked(&embedded, self.config.output_dim)?;
         let report = plan.report(ctx, embedded.iter().filter(|e| e.is_none()).count());
         Ok(Embedding { values, name: "uce", report })
     }

@@ -9,8 +9,8 @@ pub fn nearest<'a>(name: &str, names: &'a [String]) -> Vec<&'a str> {
     by_changes.into_iter().take(3).map(|(_, name)| name).collect()
 }
 
-/// Levenshtein's distance.
-fn changes(name: &[char], other: &str) -> usize {
+/// How many letters must be put in, left out or replaced: Levenshtein's distance.
+pub fn changes(name: &[char], other: &str) -> usize {
     let mut row: Vec<usize> = (0..=name.len()).collect();
     for (i, letter) in other.chars().enumerate() {
         let mut diagonal = row[0];
@@ -33,7 +33,8 @@ mod tests {
         let names = ["KLF1", "CEBPE", "CEBPA", "TP53"].map(String::from);
         assert_eq!(nearest("cebpa", &names)[..2], ["CEBPA", "CEBPE"]);
         assert_eq!(nearest("KLF", &names)[0], "KLF1");
-        assert_eq!(changes(&['A', 'B'], "XABC"), 2);
+        let changes = |name: &str, other| changes(&name.chars().collect::<Vec<_>>(), other);
+        assert_eq!((changes("AB", "XABC"), changes("kitten", "sitting"), changes("", "abc")), (2, 3, 3));
         assert!(nearest("X", &[]).is_empty());
     }
 }
