@@ -198,6 +198,15 @@
 // Third number of the library's version.
 #define SCN_VERSION_PATCH 0
 
+#define TIES 8314567747388309505
+
+#define SUBSET 8314567747388309506
+
+#define CONTROLS 8314567747388309507
+
+// Tokens of a cell, unless the caller sets `max_length`: as `embed_data` has it.
+#define MAX_LENGTH 1200
+
 // Tokens that are in memory at once, unless the caller sets `max_batch_tokens`.
 #define MAX_BATCH_TOKENS (1 << 16)
 
@@ -218,6 +227,14 @@ typedef struct ScnTensors ScnTensors;
 
 // A text that the library owns, mostly JSON. Shared use of a const handle is safe; free it once, with `scn_text_free`.
 typedef struct ScnText ScnText;
+
+// `<cls>` and `<eos>`, between which V2 has a cell.
+typedef struct Specials Specials;
+
+typedef struct Species Species;
+
+// The genes of one species, by their rows in the table of tokens.
+typedef struct Species Species;
 
 // What a call came to: `SCN_OK`, or one of `SCN_ERR_*`; then `scn_last_error_message` says more.
 typedef int32_t ScnStatus;
@@ -644,6 +661,10 @@ typedef struct ScnControlGenesOptions {
 // A limit on memory into which not even one cell fits.
 #define SCN_ERR_BUDGET 27
 
+
+
+
+
 #ifdef __cplusplus
 extern "C" {
 #endif // __cplusplus
@@ -1001,11 +1022,11 @@ ScnStatus scn_models_register(const char *card);
 ScnStatus scn_models_unregister(const char *id);
 
 // Downloads a model's files into the cache, verifies them, and says as JSON where they are: `id`, `folder`, `commit`, `files`
-// (`path`, `size`, `sha256`, `verified`), `downloaded_bytes`. What is there already is not downloaded again.
+// (`path`, `file`, `size`), `elsewhere`, `downloaded_bytes`. What is there already is not downloaded again.
 //
 // `name` is a name of the registry, or a Hugging Face repository: `org/repo`, `org/repo@revision`, `org/repo@revision:subfolder`.
 // Options (a JSON object; null is none): `revision`, `cache_dir`, `endpoint`, `token`, `offline`, `force`,
-// `acknowledge_licence`. Without them `HF_HUB_CACHE`, `HF_HOME`, `HF_ENDPOINT`, `HF_TOKEN`, `HF_TOKEN_PATH` and `HF_HUB_OFFLINE`
+// `acknowledge_licence`, `allow` and `ignore` (lists of patterns of files), `workers`, `retries`, `retry_wait`, `timeout`. Without them `HF_HUB_CACHE`, `HF_HOME`, `HF_ENDPOINT`, `HF_TOKEN`, `HF_TOKEN_PATH` and `HF_HUB_OFFLINE`
 // mean what they mean for huggingface_hub, and the cache has its layout. An interrupted download goes on where it stopped, also
 // in another process; several processes wait for each other.
 //
@@ -1019,8 +1040,8 @@ ScnStatus scn_models_download(const struct ScnContext *context,
                               const char *options,
                               struct ScnText **result);
 
-// What is in the cache, as JSON: `folder`, `size`, and `repositories`, each with `id`, `size`, `last_access`, and its `revisions`,
-// `files` and partial files. Options: `cache_dir`. Reads no network.
+// What is in the cache, as JSON: `folder`, `size`, `repositories`, each with `id`, `size`, `last_access`, its `revisions` with their
+// files, `partial` and `dangling` ones, and `addresses`, files that came from a plain address. Options: `cache_dir`. Reads no network.
 //
 // Errors: `SCN_ERR_IO`, `SCN_ERR_INVALID_ARGUMENT`, `SCN_ERR_NULL`, `SCN_ERR_UNSUPPORTED`.
 //
@@ -1066,7 +1087,8 @@ ScnStatus scn_models_verify(const struct ScnContext *context,
 // `scn_model_free`.
 //
 // Options: those of `scn_models_download`; `family`, for a folder whose configuration does not say it; `dtype`, the type in which
-// weights are held: `f32` (default), `bf16`, `f16`, or `auto` for that of the file; and those of the family.
+// weights are held: `f32` (default), `bf16`, `f16`, or `auto` for that of the file; `weights`: `file` (default), or `random` for a model of
+// a configuration without a checkpoint, drawn by the context's seed; and those of the family.
 // Nothing in a model's files is ever run. Memory: the weights once.
 //
 // Errors: those of `scn_models_download`; `SCN_ERR_CONFIG` for a configuration with an unknown key, value or family;
@@ -1080,7 +1102,7 @@ ScnStatus scn_model_open(const struct ScnContext *context,
                          struct ScnModel **model);
 
 // What a model is, as a JSON object: `family`, `title`, `config`, `io` (names, types and shapes of inputs and outputs, options, and
-// tasks), `weights` (the loading report), `parameters`, `n_genes`, `folder`, and its `card` or null.
+// tasks), `weights` (what was missing or left over), `parameters`, `dtypes`, `n_genes`, `folder`, `id` and its `card`, or null.
 //
 // Errors: `SCN_ERR_NULL`.
 //

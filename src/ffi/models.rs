@@ -126,11 +126,11 @@ pub unsafe extern "C" fn scn_models_unregister(id: *const c_char) -> ScnStatus {
 }
 
 /// Downloads a model's files into the cache, verifies them, and says as JSON where they are: `id`, `folder`, `commit`, `files`
-/// (`path`, `size`, `sha256`, `verified`), `downloaded_bytes`. What is there already is not downloaded again.
+/// (`path`, `file`, `size`), `elsewhere`, `downloaded_bytes`. What is there already is not downloaded again.
 ///
 /// `name` is a name of the registry, or a Hugging Face repository: `org/repo`, `org/repo@revision`, `org/repo@revision:subfolder`.
 /// Options (a JSON object; null is none): `revision`, `cache_dir`, `endpoint`, `token`, `offline`, `force`,
-/// `acknowledge_licence`. Without them `HF_HUB_CACHE`, `HF_HOME`, `HF_ENDPOINT`, `HF_TOKEN`, `HF_TOKEN_PATH` and `HF_HUB_OFFLINE`
+/// `acknowledge_licence`, `allow` and `ignore` (lists of patterns of files), `workers`, `retries`, `retry_wait`, `timeout`. Without them `HF_HUB_CACHE`, `HF_HOME`, `HF_ENDPOINT`, `HF_TOKEN`, `HF_TOKEN_PATH` and `HF_HUB_OFFLINE`
 /// mean what they mean for huggingface_hub, and the cache has its layout. An interrupted download goes on where it stopped, also
 /// in another process; several processes wait for each other.
 ///
@@ -160,8 +160,8 @@ pub unsafe extern "C" fn scn_models_download(
     }
 }
 
-/// What is in the cache, as JSON: `folder`, `size`, and `repositories`, each with `id`, `size`, `last_access`, and its `revisions`,
-/// `files` and partial files. Options: `cache_dir`. Reads no network.
+/// What is in the cache, as JSON: `folder`, `size`, `repositories`, each with `id`, `size`, `last_access`, its `revisions` with their
+/// files, `partial` and `dangling` ones, and `addresses`, files that came from a plain address. Options: `cache_dir`. Reads no network.
 ///
 /// Errors: `SCN_ERR_IO`, `SCN_ERR_INVALID_ARGUMENT`, `SCN_ERR_NULL`, `SCN_ERR_UNSUPPORTED`.
 ///

@@ -73,7 +73,7 @@ pub struct Located {
 
 /// Sees to it that a model's files are on this machine. Takes the hub's options: see [`Settings`].
 ///
-/// Gives `{"id", "folder", "commit", "downloaded" (bytes), "files": [{"path", "file", "size"}], "elsewhere": {name: file}}`.
+/// Gives `{"id", "folder", "commit", "downloaded_bytes" (bytes), "files": [{"path", "file", "size"}], "elsewhere": {name: file}}`.
 pub fn download(ctx: &Ctx, what: &str, options: &Options) -> Result<Value> {
     let settings = Settings::from(options)?;
     options.finish()?;
@@ -84,7 +84,7 @@ pub fn download(ctx: &Ctx, what: &str, options: &Options) -> Result<Value> {
     let elsewhere: serde_json::Map<String, Value> =
         located.elsewhere.iter().map(|(name, file)| (name.clone(), json!(file))).collect();
     Ok(json!({
-        "id": located.name, "folder": located.folder, "commit": located.commit, "downloaded": located.downloaded, "files": files,
+        "id": located.name, "folder": located.folder, "commit": located.commit, "downloaded_bytes": located.downloaded, "files": files,
         "elsewhere": elsewhere,
     }))
 }

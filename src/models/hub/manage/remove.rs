@@ -27,7 +27,7 @@ struct Removed {
 
 impl Removed {
     fn json(self) -> Value {
-        json!({"removed": self.files, "freed": self.freed, "busy": self.busy})
+        json!({"removed": self.files, "freed_bytes": self.freed, "busy": self.busy})
     }
 
     /// Removes a file; one that is gone already is as good.
@@ -49,7 +49,7 @@ impl Removed {
 /// Removes a model from the cache: of a card its files, as far as no other card in the cache has them too; of
 /// `organisation/name` everything, or with the option `revision` that revision; and blobs that nothing stands for any more.
 ///
-/// Gives `{"removed": [paths], "freed": bytes, "busy": [what another process is downloading and was left]}`.
+/// Gives `{"removed": [paths], "freed_bytes": bytes, "busy": [what another process is downloading and was left]}`.
 pub fn remove(what: &str, options: &Options) -> Result<Value> {
     let settings = Settings::from(options)?;
     options.finish()?;

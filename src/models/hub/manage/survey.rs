@@ -99,7 +99,7 @@ impl Survey {
         let dangling: Vec<&String> = self.blobs.keys().filter(|blob| !self.is_used(blob)).collect();
         json!({
             "id": self.id, "path": self.folder, "size": self.size(),
-            "last_used": self.blobs.values().map(|&(_, used)| used).max(), "revisions": self.snapshots.iter().map(revision).collect::<Vec<_>>(),
+            "last_access": self.blobs.values().map(|&(_, used)| used).max(), "revisions": self.snapshots.iter().map(revision).collect::<Vec<_>>(),
             "partial": partial, "dangling": dangling,
         })
     }
@@ -114,9 +114,9 @@ impl Pointer {
 
 /// What is in the cache. Options: `cache_dir`, and the hub's others, which do not matter here.
 ///
-/// Gives `{"path", "size", "repositories": [{"id", "path", "size", "last_used", "revisions": [{"commit", "refs", "size", "files":
+/// Gives `{"folder", "size", "repositories": [{"id", "path", "size", "last_access", "revisions": [{"commit", "refs", "size", "files":
 /// [{"path", "size", "blob"}]}], "partial": [{"blob", "size"}], "dangling": [blob]}], "addresses": [{"url", "file", "size",
-/// "last_used", "sha256", "pinned", "partial"}]}`; sizes in bytes, times in seconds since 1970.
+/// "last_access", "sha256", "pinned", "partial"}]}`; sizes in bytes, times in seconds since 1970.
 pub fn cache(options: &Options) -> Result<Value> {
     let settings = Settings::from(options)?;
     options.finish()?;
@@ -125,7 +125,7 @@ pub fn cache(options: &Options) -> Result<Value> {
     let of_addresses: u64 =
         addresses.iter().filter_map(|item| Some(item["size"].as_u64()? + item["partial"].as_u64()?)).sum();
     Ok(json!({
-        "path": settings.cache, "size": surveys.iter().map(Survey::size).sum::<u64>() + of_addresses,
+        "folder": settings.cache, "size": surveys.iter().map(Survey::size).sum::<u64>() + of_addresses,
         "repositories": surveys.iter().map(Survey::json).collect::<Vec<_>>(), "addresses": addresses,
     }))
 }
@@ -146,7 +146,7 @@ fn addresses(settings: &Settings) -> Result<Vec<Value>> {
             }
         }
         all.push(json!({
-            "key": key, "url": source["url"], "file": file, "size": size, "last_used": used, "sha256": source["sha256"],
+            "key": key, "url": source["url"], "file": file, "size": size, "last_access": used, "sha256": source["sha256"],
             "pinned": source["pinned"], "partial": partial,
         }));
     }

@@ -21,14 +21,14 @@ struct Check {
     size: Option<u64>,
 }
 
-/// Computes the hashes of a model's files anew. Options: the hub's, and `remove` (false): whether to remove what is corrupt,
+/// Computes the hashes of a model's files anew. Options: the hub's, and `remove_corrupt` (false): whether to remove what is corrupt,
 /// so that the next download brings it again.
 ///
 /// Gives `{"id", "ok": [paths], "corrupt": [{"path", "expected", "found"}], "missing": [paths], "unpinned": [paths of files
 /// whose hash nobody stated], "removed": [files]}`.
 pub fn verify(ctx: &Ctx, what: &str, options: &Options) -> Result<Value> {
     let settings = Settings::from(options)?;
-    let remove = options.flag("remove")?.unwrap_or(false);
+    let remove = options.flag("remove_corrupt")?.unwrap_or(false);
     options.finish()?;
     let target = Target::named(what, &settings)?;
     let mut checks = Vec::new();

@@ -371,7 +371,7 @@ fn addresses_are_resumed_and_verified_too() {
     address(&bench, "test-address", Some(&good));
     bench.server.once("GET /plain", Fault::Drop(70_000));
     let done = bench.download("test-address", "").unwrap();
-    assert_eq!(done["downloaded"], 200_000);
+    assert_eq!(done["downloaded_bytes"], 200_000);
     assert_eq!(read(done["elsewhere"]["test-address.bin"].as_str().unwrap()), weights());
     assert!(done["folder"].as_str().unwrap().ends_with(&good));
     let asked: Vec<_> = bench

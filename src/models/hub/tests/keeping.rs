@@ -30,7 +30,7 @@ fn the_cache_is_listed() {
     );
     assert_eq!(revision["files"][1]["path"], "model.safetensors");
     assert_eq!(revision["files"][1]["blob"], hash::sha256(&weights()));
-    assert!(repository["last_used"].as_u64().unwrap() > 1_600_000_000);
+    assert!(repository["last_access"].as_u64().unwrap() > 1_600_000_000);
 }
 
 #[test]
@@ -38,7 +38,7 @@ fn a_repository_is_removed_whole() {
     let bench = Bench::new();
     bench.download(REPOSITORY, "").unwrap();
     let done = remove(REPOSITORY, &bench.options("")).unwrap();
-    assert_eq!((&done["freed"], &done["busy"]), (&json!(200_025), &json!([])));
+    assert_eq!((&done["freed_bytes"], &done["busy"]), (&json!(200_025), &json!([])));
     assert!(!bench.folder().exists(), "{:?}", layout::files_below(&bench.folder()));
     assert_eq!(bench.cache_now()["repositories"], json!([]));
     assert_eq!(remove(REPOSITORY, &bench.options("")).unwrap_err().kind, ErrorKind::NotFound);
@@ -55,12 +55,12 @@ fn a_revision_is_removed_without_what_others_share() {
     bench.server.put(REPOSITORY, "config.json", b"{\"new\": 1}");
     bench.download(REPOSITORY, "").unwrap();
     let done = remove(REPOSITORY, &bench.options(&format!(r#"{{"revision": "{COMMIT}"}}"#))).unwrap();
-    assert_eq!(done["freed"], br#"{"model_type": "scgpt"}"#.len());
+    assert_eq!(done["freed_bytes"], br#"{"model_type": "scgpt"}"#.len());
     assert!(!bench.snapshot().exists());
     assert_eq!(bench.download(REPOSITORY, r#"{"offline": true}"#).unwrap()["commit"], next.as_str());
     let error = remove(REPOSITORY, &bench.options(r#"{"revision": "nothing"}"#)).unwrap_err();
     assert_eq!(error.kind, ErrorKind::NotFound);
-    assert_eq!(remove(REPOSITORY, &bench.options(r#"{"revision": "main"}"#)).unwrap()["freed"], 200_012);
+    assert_eq!(remove(REPOSITORY, &bench.options(r#"{"revision": "main"}"#)).unwrap()["freed_bytes"], 200_012);
 }
 
 #[test]
@@ -81,10 +81,10 @@ fn a_model_is_removed_without_what_its_siblings_need() {
         bench.download(&format!("test-sibling-{id}"), "").unwrap();
     }
     let snapshot = bench.cache.join("models--org--family/snapshots").join(COMMIT);
-    assert_eq!(remove("test-sibling-one", &bench.options("")).unwrap()["freed"], 200_000);
+    assert_eq!(remove("test-sibling-one", &bench.options("")).unwrap()["freed_bytes"], 200_000);
     assert_eq!(layout::files_below(&snapshot), ["two/model.safetensors", "words.json"]);
     bench.download("test-sibling-two", r#"{"offline": true}"#).unwrap();
-    assert_eq!(remove("test-sibling-two", &bench.options("")).unwrap()["freed"], 3);
+    assert_eq!(remove("test-sibling-two", &bench.options("")).unwrap()["freed_bytes"], 3);
     assert!(!bench.cache.join("models--org--family").exists());
     for id in ["test-sibling-one", "test-sibling-two"] {
         crate::models::registry::unregister(id).unwrap();
@@ -114,7 +114,7 @@ fn what_is_of_no_use_is_pruned() {
     file.set_modified(std::time::SystemTime::now() - std::time::Duration::from_secs(7200)).unwrap();
 
     let done = prune(&bench.options("")).unwrap();
-    assert_eq!(done["freed"], 12);
+    assert_eq!(done["freed_bytes"], 12);
     assert!(!unfinished[0].exists() && unfinished[1].exists());
     fs::remove_file(&unfinished[1]).unwrap();
     assert_eq!(done["busy"].as_array().unwrap().len(), 1);
@@ -122,7 +122,7 @@ fn what_is_of_no_use_is_pruned() {
     assert!(fs::symlink_metadata(&broken).is_err() && !bench.folder().join("refs/old").exists());
     bench.download(REPOSITORY, r#"{"offline": true}"#).unwrap();
     drop(held);
-    assert_eq!(prune(&bench.options("")).unwrap()["freed"], 5);
+    assert_eq!(prune(&bench.options("")).unwrap()["freed_bytes"], 5);
     assert_eq!(prune(&bench.options("")).unwrap()["removed"], json!([]));
     bench.is_clean();
 }
@@ -148,7 +148,7 @@ fn files_are_verified_against_their_hashes() {
     assert_eq!(bad["corrupt"][0]["found"], hash::sha256(&content));
     assert!(blob.exists());
 
-    let removed = verify(&ctx, REPOSITORY, &bench.options(r#"{"remove": true}"#)).unwrap();
+    let removed = verify(&ctx, REPOSITORY, &bench.options(r#"{"remove_corrupt": true}"#)).unwrap();
     assert_eq!(removed["removed"].as_array().unwrap().len(), 2);
     assert!(!blob.exists());
     bench.download(REPOSITORY, "").unwrap();

@@ -101,7 +101,7 @@ fn a_repository_is_laid_out_as_hugging_face_lays_it_out() {
     let bench = Bench::new();
     let done = bench.download(REPOSITORY, "").unwrap();
     assert_eq!(done["commit"], COMMIT);
-    assert_eq!(done["downloaded"], 200_000 + 23 + 2);
+    assert_eq!(done["downloaded_bytes"], 200_000 + 23 + 2);
     assert_eq!(done["folder"], json!(bench.snapshot()));
     assert_eq!(read(bench.snapshot().join("model.safetensors")), weights());
     let sha256 = hash::sha256(&weights());
@@ -121,12 +121,12 @@ fn what_is_cached_needs_no_request() {
     bench.download(REPOSITORY, "").unwrap();
     bench.server.forget();
     let again = bench.download(REPOSITORY, r#"{"offline": true}"#).unwrap();
-    assert_eq!((again["downloaded"].clone(), again["commit"].clone()), (json!(0), json!(COMMIT)));
+    assert_eq!((again["downloaded_bytes"].clone(), again["commit"].clone()), (json!(0), json!(COMMIT)));
     bench.download(&format!("{REPOSITORY}@{COMMIT}"), "").unwrap();
     bench.download(REPOSITORY, &format!(r#"{{"revision": "{COMMIT}"}}"#)).unwrap();
     assert_eq!(bench.server.seen().len(), 0, "{:?}", bench.server.seen());
     // A branch is asked for once.
-    assert_eq!(bench.download(REPOSITORY, "").unwrap()["downloaded"], 0);
+    assert_eq!(bench.download(REPOSITORY, "").unwrap()["downloaded_bytes"], 0);
     assert_eq!(bench.server.seen().len(), 1, "{:?}", bench.server.seen());
 }
 
@@ -138,7 +138,7 @@ fn without_a_network_the_cache_is_used_with_a_warning() {
     {
         let ctx = Ctx::new(1).with_warn(|text| warnings.push(text.to_string()));
         let options = bench.options(r#"{"endpoint": "http://127.0.0.1:1"}"#);
-        assert_eq!(download(&ctx, REPOSITORY, &options).unwrap()["downloaded"], 0);
+        assert_eq!(download(&ctx, REPOSITORY, &options).unwrap()["downloaded_bytes"], 0);
     }
     assert!(warnings.len() == 1 && warnings[0].contains(REPOSITORY), "{warnings:?}");
     let other = bench.fails("org/other", r#"{"endpoint": "http://127.0.0.1:1", "retries": 1}"#);
@@ -190,7 +190,7 @@ fn force_brings_everything_again() {
     let blob = bench.folder().join("blobs").join(hash::sha256(&weights()));
     fs::write(&blob, vec![0; 200_000]).unwrap();
     let done = bench.download(REPOSITORY, r#"{"force": true}"#).unwrap();
-    assert_eq!(done["downloaded"], 200_025);
+    assert_eq!(done["downloaded_bytes"], 200_025);
     bench.is_clean();
 }
 
@@ -200,7 +200,7 @@ fn a_file_that_lost_its_end_is_fetched_again() {
     bench.download(REPOSITORY, "").unwrap();
     fs::write(bench.folder().join("blobs").join(hash::sha256(&weights())), b"short").unwrap();
     assert_eq!(bench.fails(REPOSITORY, r#"{"offline": true}"#).kind, ErrorKind::Offline);
-    assert_eq!(bench.download(&format!("{REPOSITORY}@{COMMIT}"), "").unwrap()["downloaded"], 200_000);
+    assert_eq!(bench.download(&format!("{REPOSITORY}@{COMMIT}"), "").unwrap()["downloaded_bytes"], 200_000);
     bench.is_clean();
 }
 
