@@ -179,6 +179,12 @@ impl Linear {
         Self::new(loader.get(&format!("{name}.weight"), &[outputs, inputs])?, None)
     }
 
+    /// The layer that gives some of its outputs alone.
+    pub fn rows(&self, outputs: std::ops::Range<usize>) -> Result<Self> {
+        let bias = self.bias.as_ref().map(|bias| bias[outputs.clone()].to_vec());
+        Ok(Self { weight: self.weight.narrow(0, outputs.start, outputs.len())?, bias })
+    }
+
     pub fn outputs(&self) -> usize {
         self.weight.dims()[0]
     }
@@ -441,13 +447,22 @@ impl EncoderLayer {
             add_assign(&z, &y)?;
             return Ok(z);
         }
-        let y = self.attend(x, added)?;
-        add_assign(&y, &x.contiguous()?)?;
-        self.norm1.apply(&y)?;
-        let z = self.feed(&y)?;
-        add_assign(&z, &y)?;
-        self.norm2.apply(&z)?;
-        Ok(z)
+        self.rest(&self.attend(x, added)?, &x.contiguous()?)
+    }
+
+    /// What [`EncoderLayer::forward`] gives of the first token, `[1, width]`: all tokens are keys, and that one alone is a
+    /// query. For the last layer where the others' results are not wanted.
+    pub fn forward_first(&self, x: &Tensor, added: Option<&[f32]>) -> Result<Tensor> {
+        if self.norm_carries {
+            return Ok(self.forward(x, added)?.narrow(0, 0, 1)?);
+        }
+        let width = x.dim(1)?;
+        let first = x.narrow(0, 0, 1)?.contiguous()?;
+        let query = self.in_proj.rows(0..width)?.forward(&first)?;
+        let others = self.in_proj.rows(width..3 * width)?.forward(x)?;
+        let (keys, values) = (others.narrow(1, 0, width)?, others.narrow(1, width, width)?);
+        let y = self.out_proj.forward(&attention(&query, &keys, &values, self.heads, added)?)?;
+        self.rest(&y, &first)
     }
 
     fn attend(&self, x: &Tensor, added: Option<&[f32]>) -> Result<Tensor> {
@@ -455,6 +470,16 @@ impl EncoderLayer {
         let qkv = self.in_proj.forward(x)?;
         let part = |i: usize| qkv.narrow(1, i * width, width);
         self.out_proj.forward(&attention(&part(0)?, &part(1)?, &part(2)?, self.heads, added)?)
+    }
+
+    /// What follows attention, post-norm.
+    fn rest(&self, y: &Tensor, x: &Tensor) -> Result<Tensor> {
+        add_assign(y, x)?;
+        self.norm1.apply(y)?;
+        let z = self.feed(y)?;
+        add_assign(&z, y)?;
+        self.norm2.apply(&z)?;
+        Ok(z)
     }
 
     fn feed(&self, x: &Tensor) -> Result<Tensor> {

@@ -82,6 +82,11 @@ impl<'a> Loader<'a> {
         Self { file, names, dtype, taken: Default::default(), report: report.into() }
     }
 
+    /// Whether there is no file: weights are drawn as they are asked for.
+    pub fn is_drawn(&self) -> bool {
+        matches!(self.file, WeightFile::Drawn(_))
+    }
+
     pub fn has(&self, name: &str) -> bool {
         self.names.contains_key(name)
     }

@@ -102,7 +102,10 @@ fn kind(config: &Config, loader: &Loader) -> Result<Kind> {
         bail!(Config, "{}: \"architectures\" is [{said:?}], must be one of {}", config.name, listed(&known));
     };
     // A classifier may come with a pooler that it does not use, and the encoder alone may be taken out of any model.
-    let agrees = kind == by_weights || kind == Kind::Bare || (kind == Kind::Genes && by_weights == Kind::Cells);
+    let agrees = loader.is_drawn()
+        || kind == by_weights
+        || kind == Kind::Bare
+        || (kind == Kind::Genes && by_weights == Kind::Cells);
     if !agrees {
         let found = ARCHITECTURES.iter().find(|(_, other)| *other == by_weights).map_or("", |(name, _)| name);
         bail!(
@@ -122,7 +125,10 @@ fn labels(config: &Config, kind: Kind, loader: &Loader) -> Result<Vec<String>> {
     if !matches!(kind, Kind::Cells | Kind::Genes) {
         return Ok(Vec::new());
     }
-    let outputs = loader.shape("classifier.weight").and_then(|shape| shape.first().copied()).unwrap_or(0);
+    let outputs = loader
+        .shape("classifier.weight")
+        .and_then(|shape| shape.first().copied())
+        .unwrap_or(if loader.is_drawn() { said } else { 0 });
     ensure!(
         said == 0 || said == outputs,
         Config,

@@ -132,7 +132,10 @@ impl ScGpt {
     fn vector(&self, tokenizer: &Tokenizer, cell: usize, domain: usize, style: CellStyle) -> Result<Vec<f32>> {
         let mut tokens = tokenizer.tokens(cell);
         let sequence = Sequence { ids: &tokens.ids, values: &tokens.values, flags: None, domain, counts: None };
-        let output = self.network.encode(sequence)?.output;
+        let output = match style {
+            CellStyle::Cls => self.network.encode_first(sequence)?,
+            _ => self.network.encode(sequence)?.output,
+        };
         // `<cls>` has no value of its own to weigh it by.
         tokens.values[0] = 0.0;
         let vector = pooled(style, &output, &tokens.values)?;

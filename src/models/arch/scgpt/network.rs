@@ -124,6 +124,15 @@ impl Network {
     }
 
     pub fn encode(&self, cell: Sequence) -> Result<Encoded> {
+        self.encoded(cell, false)
+    }
+
+    /// The first token's output, `[1, width]`, which takes a layer less than all.
+    pub fn encode_first(&self, cell: Sequence) -> Result<Tensor> {
+        Ok(self.encoded(cell, true)?.output.narrow(0, 0, 1)?)
+    }
+
+    fn encoded(&self, cell: Sequence, first: bool) -> Result<Encoded> {
         let genes = self.genes.rows(cell.ids)?;
         let mut x = self.values.total(&genes, cell.values)?;
         if let (Some(table), Some(flags)) = (&self.flags, cell.flags) {
@@ -133,8 +142,11 @@ impl Network {
             norm.apply(&x)?;
         }
         let added = cell.counts.and_then(mask);
-        for layer in &self.layers {
-            x = layer.forward(&x, added.as_deref())?;
+        for (i, layer) in self.layers.iter().enumerate() {
+            x = match first && i + 1 == self.layers.len() {
+                true => layer.forward_first(&x, added.as_deref())?,
+                false => layer.forward(&x, added.as_deref())?,
+            };
         }
         Ok(Encoded { genes, output: x })
     }

@@ -116,7 +116,8 @@ impl Uce {
         let padded = tokens.len() > sentence.len();
         let added: Vec<f32> =
             positions.iter().map(|&i| if (i as usize) < sentence.len() { 0.0 } else { 1.0 }).collect();
-        let encoded = self.network.encode(&self.tokens, &tokens, &positions, padded.then_some(added.as_slice()))?;
+        let encoded =
+            self.network.encode_first(&self.tokens, &tokens, &positions, padded.then_some(added.as_slice()))?;
         floats(&self.network.cell(&self.network.decode(&encoded.narrow(0, 0, 1)?)?)?)
     }
 

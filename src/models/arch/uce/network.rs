@@ -106,6 +106,26 @@ impl Network {
     /// The transformer's output, `[tokens, d_model]`, for tokens that stand at these positions; `added` is added to each
     /// token's scores of attention.
     pub fn encode(&self, table: &Tokens, tokens: &[u32], positions: &[u32], added: Option<&[f32]>) -> Result<Tensor> {
+        let x = self.embedded(table, tokens, positions)?;
+        self.layers.iter().try_fold(x, |x, layer| layer.forward(&x, added))
+    }
+
+    /// Its first row, `[1, d_model]`: all that a cell's embedding needs, and a layer less.
+    pub fn encode_first(
+        &self,
+        table: &Tokens,
+        tokens: &[u32],
+        positions: &[u32],
+        added: Option<&[f32]>,
+    ) -> Result<Tensor> {
+        let x = self.embedded(table, tokens, positions)?;
+        let Some((last, layers)) = self.layers.split_last() else { return Ok(x.narrow(0, 0, 1)?) };
+        let x = layers.iter().try_fold(x, |x, layer| layer.forward(&x, added))?;
+        last.forward_first(&x, added)
+    }
+
+    /// What the first layer takes.
+    fn embedded(&self, table: &Tokens, tokens: &[u32], positions: &[u32]) -> Result<Tensor> {
         if let Some(&last) = positions.iter().max() {
             ensure!(
                 (last as usize) < self.max_len,
@@ -121,11 +141,8 @@ impl Network {
         unique.dedup();
         let which: Vec<u32> = tokens.iter().map(|token| unique.partition_point(|known| known < token) as u32).collect();
         let projected = (self.encoder.forward(&table.rows(&unique)?)? * self.scale)?;
-        let mut x = embedding(&projected, &which)?;
+        let x = embedding(&projected, &which)?;
         add_assign(&x, &embedding(&self.positions, positions)?)?;
-        for layer in &self.layers {
-            x = layer.forward(&x, added)?;
-        }
         Ok(x)
     }
 
