@@ -111,12 +111,19 @@ test-cross-language: wheel ## that all languages give the same bits, and all exa
 examples: build $(VENV)/ready ## the same analysis of PBMC 3k in Python, R, Julia, C and C++ (FOLDER=a 10x folder of your own)
 	PYTHON="$(CURDIR)/$(PY)" examples/all.sh "$(FOLDER)"
 
+.PHONY: embed
+embed: build $(VENV)/ready ## blood cells as vectors by a foundation model, into report/embedding.png (MODEL=scgpt-human for a real one)
+	mkdir -p report
+	PYTHONPATH="$(CURDIR)/bindings/python" $(PY) examples/embed.py $(MODEL) --out report/embedding.png
+
 .PHONY: test-demo
-test-demo: ## make demo and make examples as a user calls them, without the network
+test-demo: ## make demo, make examples and make embed as a user calls them, without the network
 	rm -rf report
 	SCNATIVE_OFFLINE=1 $(MAKE) demo
 	grep -q "</html>" report/index.html
 	SCNATIVE_OFFLINE=1 $(MAKE) examples
+	SCNATIVE_OFFLINE=1 $(MAKE) embed
+	test -s report/embedding.png
 
 .PHONY: header
 header: $(VENV)/ready ## include/scnative.h, and what follows from it, from src/ffi

@@ -339,10 +339,10 @@ pub unsafe extern "C" fn scn_model_gene_embeddings(
 ) -> ScnStatus {
     // SAFETY: as this function's own contract.
     unsafe {
-        run(context, |_| {
+        run(context, |ctx| {
             non_null(model, "model")?;
             non_null(result, "result")?;
-            put(result, "result", ScnTensors::boxed(engine::gene_embeddings(&(*model).opened)?))
+            put(result, "result", ScnTensors::boxed(engine::gene_embeddings(ctx, &(*model).opened)?))
         })
     }
 }

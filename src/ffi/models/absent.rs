@@ -36,7 +36,7 @@ absent! {
     open(&Ctx, &str, &str) -> Opened;
     describe(&Opened) -> String;
     genes(&Opened) -> String;
-    gene_embeddings(&Opened) -> Vec<NamedArray>;
+    gene_embeddings(&Ctx, &Opened) -> Vec<NamedArray>;
     forward(&Ctx, &Opened, &[NamedArray], &str) -> Vec<NamedArray>;
     embed(&Ctx, &Opened, &Given, &str) -> (Vec<NamedArray>, String);
     run(&Ctx, &Opened, &str, &Given, &str) -> (Vec<NamedArray>, String);

@@ -107,8 +107,10 @@ pub fn genes(opened: &Opened) -> Result<String> {
     Ok(json!(opened.model.genes()).to_string())
 }
 
-pub fn gene_embeddings(opened: &Opened) -> Result<Vec<NamedArray>> {
-    Ok(vec![array("gene_embeddings", &opened.model.gene_embeddings()?)?])
+/// Inside the pool: products of matrices are divided among the threads of whichever pool they are called from.
+pub fn gene_embeddings(ctx: &Ctx, opened: &Opened) -> Result<Vec<NamedArray>> {
+    let made = ctx.map_in_pool(1, 1, |_| opened.model.gene_embeddings())?;
+    made.iter().map(|vectors| array("gene_embeddings", vectors)).collect()
 }
 
 pub fn forward(ctx: &Ctx, opened: &Opened, inputs: &[NamedArray], options: &str) -> Result<Vec<NamedArray>> {

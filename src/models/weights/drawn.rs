@@ -5,9 +5,6 @@ use crate::error::Result;
 use crate::stats::random::Random;
 use candle_core::{Device, Tensor};
 
-/// The standard deviation of matrices, as BERT's initializer_range.
-const SPREAD: f64 = 0.02;
-
 /// For [`Random::new`]: weights are unrelated to what else is drawn with the same seed.
 const DOMAIN: u64 = 0x7765_6967_6874;
 
@@ -25,7 +22,8 @@ impl Drawn {
         format!("random weights of seed {}", self.seed)
     }
 
-    /// Normal of standard deviation 0.02; biases and running means are 0, other vectors (the scales of norms) 1.
+    /// Normal, with a variance of 1 over the last axis' length, so that sums over it are neither large nor small; biases and
+    /// running means are 0, other vectors (the scales of norms) 1.
     pub fn tensor(&self, name: &str, shape: &[usize]) -> Result<Tensor> {
         let n = shape.iter().product();
         let zero = ["bias", "running_mean", "beta"].iter().any(|end| name.ends_with(end));
@@ -34,7 +32,8 @@ impl Drawn {
             0 | 1 => vec![1.0; n],
             _ => {
                 let mut random = Random::new(self.seed, DOMAIN, hash(name));
-                (0..n).map(|_| (SPREAD * random.normal()) as f32).collect()
+                let spread = 1.0 / (shape[shape.len() - 1].max(1) as f64).sqrt();
+                (0..n).map(|_| (spread * random.normal()) as f32).collect()
             }
         };
         Ok(Tensor::from_vec(values, shape, &Device::Cpu)?)
