@@ -11,8 +11,8 @@
 //! well, is zeros. Expression is usually log-normalised; any scale is taken as it is.
 //!
 //! Folders: config.json (`aggregation_mode`, `embedding_dim`), model.safetensors with `gene_embeddings` `[genes, dimensions]`
-//! and vocab.json, which lists its rows; or the published form, a pickled dictionary from genes to vectors. The table may
-//! be held in bf16 or f16. Sums are in f64. Memory: the table and the result.
+//! and vocab.json, which lists its rows; or a published form: a pickled dictionary from genes to vectors, or a checkpoint of
+//! PyTorch with such vectors, or with one table and a list of its genes. The table may be held in bf16 or f16. Sums are in f64. Memory: the table and the result.
 
 use super::Family;
 use crate::error::{Error, ErrorKind, Result};
@@ -24,7 +24,7 @@ use crate::models::io::{Choice, Io, field};
 use crate::models::nn::floats;
 use crate::models::options::Options;
 use crate::models::weights::value::Value as Tree;
-use crate::models::weights::{Loaded, Loader, Report, pickle};
+use crate::models::weights::{Loaded, Loader, Report, WeightFile, pickle};
 use crate::models::{Embedding, Model, Tensors};
 use crate::parallel::Ctx;
 use crate::simd::widest;
@@ -33,7 +33,7 @@ use candle_core::{CpuStorage, DType, Device, Storage, Tensor};
 use half::{bf16, f16};
 use serde_json::{Map, Value, json};
 use std::collections::HashSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 pub const FAMILY: Family = Family { name: "scelmo", aliases: &[], title: "scELMo", load };
@@ -67,16 +67,83 @@ fn load(folder: &Folder) -> Result<Box<dyn Model>> {
     let mode = config.choice("aggregation_mode", &MODES, Some(MODES[0]))?;
     let dim = if config.has("embedding_dim") { Some(config.size("embedding_dim", None)?) } else { None };
     config.finish(&[])?;
-    let pickled =
-        PICKLES.iter().find_map(|name| folder.find(name)).filter(|_| folder.find("model.safetensors").is_none());
-    let (weights, genes) = match pickled {
-        Some(path) => unpickled(&path, dim, folder.load.dtype)?,
-        None => stored(folder, dim)?,
+    let (weights, genes) = match (folder.find("model.safetensors"), published(folder)) {
+        (None, Some(path)) if path.extension().is_some_and(|e| e == "pt") => checkpoint(folder, &path, dim)?,
+        (None, Some(path)) => unpickled(&path, dim, folder.load.dtype)?,
+        _ => stored(folder, dim)?,
     };
     let table = weights.tensors[TABLE].clone();
     let mut filled = config.filled(FAMILY.name);
     filled["embedding_dim"] = json!(table.dims()[1]);
     Ok(Box::new(ScElmo { config: filled, mode, weights, table, genes }))
+}
+
+/// A file in one of the published forms: a pickle, or else a checkpoint of PyTorch under any name.
+fn published(folder: &Folder) -> Option<PathBuf> {
+    PICKLES.iter().find_map(|name| folder.find(name)).or_else(|| {
+        let below = std::fs::read_dir(&folder.path).into_iter().flatten().flatten().map(|entry| entry.path());
+        let mut all: Vec<PathBuf> = folder.elsewhere.iter().map(|(_, path)| path.clone()).chain(below).collect();
+        all.retain(|path| path.extension().is_some_and(|e| e == "pt"));
+        all.sort();
+        all.into_iter().next()
+    })
+}
+
+/// A checkpoint of PyTorch: a vector under the name of each gene; or one table, with a list of its genes beside it or in
+/// vocab.json.
+fn checkpoint(folder: &Folder, path: &Path, dim: Option<usize>) -> Result<(Loaded, Vec<String>)> {
+    let file = WeightFile::open(path)?;
+    let names = file.names();
+    let tables: Vec<&String> = names.iter().filter(|name| file.shape(name).is_some_and(|s| s.len() == 2)).collect();
+    let (table, genes) = match tables.as_slice() {
+        [] => {
+            let rows = names.iter().map(|name| file.tensor(name)).collect::<Result<Vec<_>>>()?;
+            let width = dim.or_else(|| rows.first().map(Tensor::elem_count)).unwrap_or(0);
+            if let Some((name, row)) = names.iter().zip(&rows).find(|(_, row)| row.dims() != [width]) {
+                bail!(Weights, "{}: {name:?} has shape {:?}, must be [{width}]", path.display(), row.dims());
+            }
+            (Tensor::stack(&rows, 0)?, names.clone())
+        }
+        [one] => {
+            let listed = match file.value().and_then(|tree| list_of_texts(tree, file.shape(one)?[0])) {
+                Some(genes) => genes,
+                None => {
+                    let vocabulary_file = folder.first(&[VOCABULARY], "vocabulary")?;
+                    vocabulary(&vocabulary_file, &folder::json(&vocabulary_file)?)?
+                }
+            };
+            (file.tensor(one)?, listed)
+        }
+        several => bail!(Weights, "{}: has several tables, {several:?}, must have one", path.display()),
+    };
+    unique(path, &genes)?;
+    let (rows, width) = table.dims2()?;
+    ensure!(
+        rows == genes.len() && dim.is_none_or(|dim| dim == width),
+        Weights,
+        "{}: the table is {rows} x {width}, must be {} x {}",
+        path.display(),
+        genes.len(),
+        dim.map_or("any".into(), |dim| dim.to_string())
+    );
+    let report = Report { source: path.display().to_string(), ..Default::default() };
+    let tensors = [(TABLE.to_string(), table.to_dtype(folder.load.dtype.unwrap_or(DType::F32))?)].into();
+    Ok((Loaded { tensors, report }, genes))
+}
+
+/// A list of so many texts in a dictionary.
+fn list_of_texts(tree: &Tree, n: usize) -> Option<Vec<String>> {
+    let Tree::Dict(items) = tree else { return None };
+    items.iter().find_map(|(_, value)| match value {
+        Tree::List(texts) | Tree::Tuple(texts) if texts.len() == n && n > 0 => texts
+            .iter()
+            .map(|text| match text {
+                Tree::Text(text) => Some(text.clone()),
+                _ => None,
+            })
+            .collect(),
+        _ => None,
+    })
 }
 
 /// model.safetensors and vocab.json.
@@ -383,7 +450,6 @@ mod tests {
     use super::*;
     use crate::matrix::{Axis, Matrix, ValueSlice};
     use crate::models::fixtures::{close, fixture, tensors};
-    use std::path::PathBuf;
 
     struct Fixture {
         path: PathBuf,
@@ -512,5 +578,27 @@ mod tests {
         assert_eq!((files[0].0.as_str(), read), (VOCABULARY, json!(model.genes())));
         assert_eq!(model.config(), json!({"model_type": "scelmo", "aggregation_mode": "wa", "embedding_dim": 16}));
         assert_eq!(model.gene_embeddings().unwrap().dims(), [40, 16]);
+    }
+
+    #[test]
+    fn checkpoints_of_vectors_and_of_one_table() {
+        let Some(fixture) = Fixture::new() else { return };
+        let table = &tensors(fixture.path.join("model.safetensors"))[TABLE];
+        let vocabulary_file = fixture.path.join(VOCABULARY);
+        let genes = vocabulary(&vocabulary_file, &folder::json(&vocabulary_file).unwrap()).unwrap();
+        let rows = genes.iter().enumerate().map(|(i, gene)| (gene.clone(), table.get(i).unwrap())).collect();
+        let one = Tensors::from([("embeddings".to_string(), table.clone())]);
+        for (case, content) in [("vectors", rows), ("table", one)] {
+            let path = std::env::temp_dir().join(format!("scnative-scelmo-{case}-{}", std::process::id()));
+            std::fs::create_dir_all(&path).unwrap();
+            std::fs::copy(fixture.path.join("config.json"), path.join("config.json")).unwrap();
+            std::fs::copy(&vocabulary_file, path.join(VOCABULARY)).unwrap();
+            // The format is known by its first bytes.
+            crate::models::weights::safetensors::save(&path.join("any.pt"), &content, &Default::default()).unwrap();
+            let model = load(&Folder::new(&path)).unwrap();
+            let got = fixture.embed(model.as_ref(), 1, "").unwrap();
+            close(case, &got.values, &fixture.wanted["wa"], 1e-6, 1e-6);
+            std::fs::remove_dir_all(&path).unwrap();
+        }
     }
 }
