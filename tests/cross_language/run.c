@@ -929,8 +929,8 @@ static void models(const char *root) {
     n = number_of(text, "size");
     write_i64("models_cache", "size", &n, 1);
     must(scn_models_prune(options, &text));
-    n = number_of(text, "freed_bytes");
-    write_i64("models_prune", "freed_bytes", &n, 1);
+    n = number_of(text, "freed");
+    write_i64("models_prune", "freed", &n, 1);
     must(scn_model_describe(model, &text));
     write_values("model_describe", "family", text, "family", NULL);
     write_bytes("model_genes", "genes", known, (int64_t)strlen(known));
