@@ -307,6 +307,32 @@ mod tests {
         }
     }
 
+    #[test]
+    fn every_fixture_opens_and_is_described() {
+        let Some(folder) = crate::models::fixtures::fixture("") else { return };
+        for name in [
+            "scgpt-plain",
+            "scgpt-tdc",
+            "scgpt-perturb",
+            "geneformer-v1",
+            "geneformer-v2",
+            "genecompass-base",
+            "gears-base",
+            "uce-base",
+            "scfoundation-base",
+            "cellfm-padzero",
+            "scelmo",
+        ] {
+            let what = folder.join(name).display().to_string();
+            let opened = open(&Ctx::new(1), &what, &Options::default()).unwrap();
+            let about = describe(&opened);
+            assert!(about["parameters"].as_u64().unwrap() > 0 && about["title"].is_string(), "{name}: {about}");
+            assert_eq!((&about["folder"], &about["card"]), (&json!(folder.join(name)), &Value::Null), "{name}");
+            let error = open(&Ctx::new(1), &what, &Options::parse(r#"{"colour": 1}"#).unwrap()).err().unwrap();
+            assert!(error.kind == ErrorKind::InvalidArgument && error.message.contains("colour"), "{name}: {error}");
+        }
+    }
+
     #[cfg(feature = "hub")]
     #[test]
     fn a_repository_is_downloaded_and_its_family_found() {
