@@ -103,7 +103,7 @@ test_that("genes are found by aliases and in any case", {
   rownames(renamed)[2] <- tolower(rownames(renamed)[2])
   made <- scn_model_embed(model, renamed, aliases = c(mine = rownames(counts)[1]))
   expect_identical(unclass(made), unclass(expected), ignore_attr = "report")
-  expect_error(scn_model_embed(model, counts, min_matched = 0.9), "min_matched", class = "scn_error_vocabulary")
+  expect_error(scn_model_embed(model, counts, min_matched = 0.9), "must be at least 0.9", class = "scn_error_vocabulary")
 })
 
 test_that("gene embeddings have the genes' names, and an export is the same model", {
