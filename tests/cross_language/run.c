@@ -889,7 +889,7 @@ static void model_errors(const ScnModel *model, const char *plain, const ScnMatr
 
 /* What needs the fixtures of models. */
 static void models(const char *root) {
-    char plain[4096], path[4096], parent[4096], options[8192], first[3][64];
+    char plain[4096], path[4200], parent[4096], options[8192], first[3][64];
     const char *at;
     char *known, *genes, *renamed, *named, *letter, *rest;
     const int64_t shape[2] = {3, 6};
