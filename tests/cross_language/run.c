@@ -889,7 +889,7 @@ static void model_errors(const ScnModel *model, const char *plain, const ScnMatr
 
 /* What needs the fixtures of models. */
 static void models(const char *root) {
-    char plain[4096], path[4096], parent[4096], options[8192], first[3][64];
+    char plain[4096], path[4200], parent[4096], options[8192], first[3][64];
     const char *at;
     char *known, *genes, *renamed, *named, *letter, *rest;
     const int64_t shape[2] = {3, 6};
@@ -929,8 +929,8 @@ static void models(const char *root) {
     n = number_of(text, "size");
     write_i64("models_cache", "size", &n, 1);
     must(scn_models_prune(options, &text));
-    n = number_of(text, "freed_bytes");
-    write_i64("models_prune", "freed_bytes", &n, 1);
+    n = number_of(text, "freed");
+    write_i64("models_prune", "freed", &n, 1);
     must(scn_model_describe(model, &text));
     write_values("model_describe", "family", text, "family", NULL);
     write_bytes("model_genes", "genes", known, (int64_t)strlen(known));

@@ -12,8 +12,10 @@
 #' @param card A list: `id`, `family`, `source`, and what else `scn_model_info()` shows of a model. One with the same `id` is
 #'   replaced.
 #' @param id The `id` of a card that was registered in this session.
-#' @return `scn_models()`: a data.frame with a row for each model, named by its `id`. `scn_model_info()`: one model's card, a
-#'   list with also its files, their sizes and hashes, its licence and how to cite it. The others: `id`, invisibly.
+#' @return `scn_models()`: a data.frame with a row for each model, named by its `id`; `acknowledge` says whether its licence
+#'   must be acknowledged before a download, `source` which repository, page or folder it is from. `scn_model_info()`: one
+#'   model's card, a list with also its files, their sizes and hashes, its licence and how to cite it. The others: `id`,
+#'   invisibly.
 #' @section Errors: `scn_error_not_found`, with the nearest names; `scn_error_config` for a card that is malformed, naming the
 #'   field.
 #' @seealso [scn_model()] opens a model, [scn_model_download()] fetches one.
@@ -28,18 +30,20 @@
 #' @export
 scn_models <- function() {
   cards <- from_json(plain(C_models_list))
-  columns <- c("id", "family", "task", "title", "species", "gene_ids", "parameters", "licence", "source")
-  table <- lapply(stats::setNames(columns, columns), function(column) column_of(cards, column))
+  columns <- c("id", "family", "task", "title", "species", "gene_ids", "parameters")
+  table <- lapply(stats::setNames(columns, columns), function(column) column_of(cards, function(card) card[[column]]))
+  table$licence <- column_of(cards, function(card) card$licence$name)
+  table$acknowledge <- column_of(cards, function(card) card$licence$acknowledge)
+  table$source <- column_of(cards, function(card) c(card$source$hf, card$source$url, card$source$local, card$source$page)[1])
   table_of(table, table$id, length(cards))
 }
 
-# A field of all cards as a column: numbers or texts; several values, or a list of them, are written one after the other.
-column_of <- function(cards, field) {
-  values <- lapply(cards, function(card) {
-    value <- unlist(card[[field]])
-    if (length(value) == 0) NA else if (length(value) == 1) unname(value) else paste(value, collapse = ", ")
-  })
-  unlist(values)
+# What all cards have in a place, as a column; several texts are written one after the other.
+column_of <- function(cards, place) {
+  unlist(lapply(cards, function(card) {
+    value <- unlist(place(card))
+    if (length(value) == 0) NA else if (length(value) == 1) value else paste(value, collapse = ", ")
+  }))
 }
 
 #' @rdname scn_models
@@ -78,9 +82,9 @@ scn_model_unregister <- function(id) {
 #'   (TRUE or FALSE the last three). For removing: `revision`, `cache_dir`. For verifying: these and `remove_corrupt`. For the
 #'   cache and pruning: `cache_dir`.
 #' @return `scn_model_download()`: a list with the `folder`, the `commit`, the `files` and how much was downloaded.
-#'   `scn_model_cache()`: a list with the `folder`, its `size`, and its `repositories`. `scn_model_remove()`, which takes a
+#'   `scn_model_cache()`: a list with its `path`, its `size`, and its `repositories`. `scn_model_remove()`, which takes a
 #'   model's files (or those of a `revision`) away, and `scn_model_prune()`, which takes away what nothing needs: a list with
-#'   `freed_bytes`, invisibly. `scn_model_verify()`, which reads all files again: a list with what is `ok`, `corrupt`,
+#'   `freed`, invisibly. `scn_model_verify()`, which reads all files again: a list with what is `ok`, `corrupt`,
 #'   `missing` and `unpinned`.
 #' @section Errors: `scn_error_not_found`, with the nearest names, or if a model is not in the cache; `scn_error_access` for a
 #'   gated or private repository; `scn_error_licence` for one whose licence must be acknowledged first; `scn_error_offline`;

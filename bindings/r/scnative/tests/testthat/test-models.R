@@ -23,7 +23,7 @@ test_that("cards of one's own are found until they are taken out", {
 test_that("an empty cache is empty, and what is not in it cannot be verified or removed", {
   folder <- tempfile()
   expect_identical(scn_model_cache(cache_dir = folder)$size, 0)
-  expect_identical(scn_model_prune(cache_dir = folder)$freed_bytes, 0)
+  expect_identical(scn_model_prune(cache_dir = folder)$freed, 0)
   expect_error(scn_model_verify("scgpt-human", cache_dir = folder), class = "scn_error_not_found")
   expect_error(scn_model_remove("scgpt-human", cache_dir = folder), class = "scn_error_not_found")
   expect_error(scn_model_download("perturblab/nothing", cache_dir = folder, offline = TRUE), class = "scn_error_offline")
@@ -103,7 +103,7 @@ test_that("genes are found by aliases and in any case", {
   rownames(renamed)[2] <- tolower(rownames(renamed)[2])
   made <- scn_model_embed(model, renamed, aliases = c(mine = rownames(counts)[1]))
   expect_identical(unclass(made), unclass(expected), ignore_attr = "report")
-  expect_error(scn_model_embed(model, counts, min_matched = 0.9), "min_matched", class = "scn_error_vocabulary")
+  expect_error(scn_model_embed(model, counts, min_matched = 0.9), "must be at least 0.9", class = "scn_error_vocabulary")
 })
 
 test_that("gene embeddings have the genes' names, and an export is the same model", {
