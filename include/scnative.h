@@ -1151,7 +1151,8 @@ ScnStatus scn_model_forward(const struct ScnContext *context,
 //
 // `report`, if not null, gets a JSON object: `name` (for `obsm`: "scgpt" of `X_scgpt`), `genes` (how many matched, by which
 // rule, which did not, which are there twice) and what the family adds. Cells are run by themselves, sorted by length: a cell's bits
-// depend neither on the other cells nor on the number of threads. Progress is in cells; the call can be stopped after each.
+// depend neither on the cells that are run with it nor on the number of threads (what is random is drawn by the seed and the cell's
+// number in the matrix). Progress is in cells; the call can be stopped after each.
 //
 // Errors: `SCN_ERR_GENE_NAMES`, `SCN_ERR_VOCABULARY`, `SCN_ERR_COUNTS` for values that are no counts where counts are needed,
 // `SCN_ERR_BUDGET`, `SCN_ERR_VALUE`, `SCN_ERR_MATRIX`, `SCN_ERR_INVALID_ARGUMENT`, `SCN_ERR_CANCELLED`, `SCN_ERR_NULL`,

@@ -285,6 +285,23 @@ def test_gears_predicts(tmp_path):
         model.predict([["NOSUCHGENE"]], x, genes=genes)
 
 
+def test_interactions_are_those_of_scikit_learn(tmp_path):
+    """The regression by which GEARS tells how two perturbations interact: Theil and Sen's, as GEARS calls it."""
+    from sklearn.linear_model import TheilSenRegressor
+
+    model, given, _ = gears(tmp_path)
+    genes = json.loads((fixture("gears-base") / "gene_names.json").read_text())
+    first, second = json.loads((fixture("gears-base") / "pert_names.json").read_text())[:2]
+    x = given["b0.x"]
+    scores, _ = model.gi_scores(x, genes=genes, perturbations=[[first, second]], n_controls=len(x))
+    predicted = model.predict([[first], [second], [first, second]], x, genes=genes, n_controls=len(x))
+    one, two, both = (change - x.mean(axis=0) for change in predicted.values())
+    reference = TheilSenRegressor(fit_intercept=False, max_subpopulation=1e5, max_iter=1000, random_state=1000)
+    reference.fit(np.column_stack([one, two]), both)
+    np.testing.assert_allclose([scores["c1"][0], scores["c2"][0]], reference.coef_, rtol=1e-3)
+    np.testing.assert_allclose(scores["mag"][0], np.linalg.norm(reference.coef_), rtol=1e-3)
+
+
 def gears(folder: Path):
     """The fixture with its graphs where a folder has them."""
     source = fixture("gears-base")

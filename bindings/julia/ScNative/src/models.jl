@@ -82,7 +82,7 @@ model_unregister(id) = plain(scn_models_unregister, String(id))
     model_download(name; revision, cache_dir, endpoint, token, offline, force, acknowledge_licence)
 
 Downloads a model's files into the cache, checks them, and says where they are: `"folder"`, `"commit"`, `"files"`,
-`"downloaded"`. What is there is not downloaded again; an interrupted download goes on where it stopped.
+`"downloaded_bytes"`. What is there is not downloaded again; an interrupted download goes on where it stopped.
 
 `name` is a name of [`models`](@ref), or a Hugging Face repository: `"org/repo"`, `"org/repo@revision"`,
 `"org/repo@revision:subfolder"`. Without keywords the environment's `HF_HUB_CACHE`, `HF_HOME`, `HF_ENDPOINT`,
@@ -104,7 +104,7 @@ model_download(name; options...) = told_by(scn_models_download, "model_download"
 """
     model_cache(; cache_dir)
 
-What is in the cache: `"path"`, `"size"`, and `"repositories"`. Reads no network.
+What is in the cache: `"folder"`, `"size"`, and `"repositories"`. Reads no network.
 
 # Examples
 ```jldoctest
@@ -117,7 +117,7 @@ model_cache(; options...) = told(scn_models_cache, json(options))
 """
     model_remove(name; revision, cache_dir)
 
-Removes a model from the cache: one revision, or all, and what no other needs. Says `"freed"` and what was
+Removes a model from the cache: one revision, or all, and what no other needs. Says `"freed_bytes"` and what was
 removed. Throws `SCN_ERR_NOT_FOUND` if it is not there.
 
 # Examples
@@ -132,11 +132,11 @@ model_remove(name; options...) = told(scn_models_remove, String(name), json(opti
     model_prune(; cache_dir)
 
 Removes from the cache what nothing needs: partial files, contents without a snapshot, broken snapshots. Says
-`"freed"` and what was removed.
+`"freed_bytes"` and what was removed.
 
 # Examples
 ```jldoctest
-julia> model_prune(cache_dir = mktempdir())["freed"]
+julia> model_prune(cache_dir = mktempdir())["freed_bytes"]
 0
 ```
 """

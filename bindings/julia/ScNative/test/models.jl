@@ -32,7 +32,7 @@ end
 @testset "an empty cache is empty" begin
     folder = mktempdir()
     @test model_cache(cache_dir = folder)["size"] == 0
-    @test model_prune(cache_dir = folder)["freed"] == 0
+    @test model_prune(cache_dir = folder)["freed_bytes"] == 0
     @test refuses(() -> model_verify("scgpt-human"; cache_dir = folder), "SCN_ERR_NOT_FOUND", "")
     @test refuses(() -> model_remove("scgpt-human"; cache_dir = folder), "SCN_ERR_NOT_FOUND", "")
     @test refuses(() -> model_download("perturblab/nothing"; cache_dir = folder, offline = true), "SCN_ERR_OFFLINE", "")

@@ -82,9 +82,9 @@ scn_model_unregister <- function(id) {
 #'   (TRUE or FALSE the last three). For removing: `revision`, `cache_dir`. For verifying: these and `remove_corrupt`. For the
 #'   cache and pruning: `cache_dir`.
 #' @return `scn_model_download()`: a list with the `folder`, the `commit`, the `files` and how much was downloaded.
-#'   `scn_model_cache()`: a list with its `path`, its `size`, and its `repositories`. `scn_model_remove()`, which takes a
+#'   `scn_model_cache()`: a list with its `folder`, its `size`, and its `repositories`. `scn_model_remove()`, which takes a
 #'   model's files (or those of a `revision`) away, and `scn_model_prune()`, which takes away what nothing needs: a list with
-#'   `freed`, invisibly. `scn_model_verify()`, which reads all files again: a list with what is `ok`, `corrupt`,
+#'   `freed_bytes`, invisibly. `scn_model_verify()`, which reads all files again: a list with what is `ok`, `corrupt`,
 #'   `missing` and `unpinned`.
 #' @section Errors: `scn_error_not_found`, with the nearest names, or if a model is not in the cache; `scn_error_access` for a
 #'   gated or private repository; `scn_error_licence` for one whose licence must be acknowledged first; `scn_error_offline`;

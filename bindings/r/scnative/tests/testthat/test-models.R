@@ -23,7 +23,7 @@ test_that("cards of one's own are found until they are taken out", {
 test_that("an empty cache is empty, and what is not in it cannot be verified or removed", {
   folder <- tempfile()
   expect_identical(scn_model_cache(cache_dir = folder)$size, 0)
-  expect_identical(scn_model_prune(cache_dir = folder)$freed, 0)
+  expect_identical(scn_model_prune(cache_dir = folder)$freed_bytes, 0)
   expect_error(scn_model_verify("scgpt-human", cache_dir = folder), class = "scn_error_not_found")
   expect_error(scn_model_remove("scgpt-human", cache_dir = folder), class = "scn_error_not_found")
   expect_error(scn_model_download("perturblab/nothing", cache_dir = folder, offline = TRUE), class = "scn_error_offline")
