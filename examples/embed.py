@@ -55,7 +55,7 @@ def main() -> None:
         cells = np.flatnonzero(types == name)
         if len(cells):
             print(f"  {name:10} {len(cells):4} cells, likeness within {likeness(vectors[cells]):.3f}, of all {likeness(vectors):.3f}")
-    draw(vectors, types, str(model), asked.out)
+    draw(vectors, types, str(model) + ("" if asked.model else ", random weights"), asked.out)
     print("drawn:", asked.out)
 
 
@@ -110,7 +110,7 @@ def draw(vectors: np.ndarray, types: np.ndarray, title: str, path: Path) -> None
             axes.scatter(x[cells], y[cells], s=10, label=name, c="lightgrey" if name == "other" else None, zorder=1 if name == "other" else 2)
     axes.set_xlabel(f"first component ({share[0]:.0%} of the variance)")
     axes.set_ylabel(f"second ({share[1]:.0%})")
-    axes.set_title(title.strip("<>"), fontsize=9)
+    axes.set_title(title.replace("<", "").replace(">", ""), fontsize=9)
     axes.legend(frameon=False, fontsize=8)
     figure.savefig(path, dpi=150)
 
