@@ -6,8 +6,8 @@
 use super::buffer::zeros;
 use super::build::{BITE, build};
 use super::shared::Shared;
-use super::{Axis, Index, IndexSlice, Matrix, Sparse, SparseLines, Value};
-use crate::error::{ErrorKind, Result};
+use super::{Axis, Index, Matrix, Sparse, SparseLines, Value};
+use crate::error::Result;
 use crate::parallel::{Ctx, balanced_ranges};
 use crate::{bail, ensure, with_sparse_lines};
 use std::mem::take;
@@ -27,14 +27,9 @@ pub fn subset(ctx: &Ctx, matrix: &Matrix, obs: Option<&[i64]>, vars: Option<&[i6
             bail!(InvalidArgument, "{0}[{i}]: is {at}, must be from 0 to {1} as there are {n} {0}", axis.name(), n - 1);
         }
     }
-    let (major, minor) = if matrix.major() == Axis::Obs { (obs, vars) } else { (vars, obs) };
-    if let (Some(lines), None) = (major, minor)
-        && let Some(made) = whole_lines(ctx, matrix, lines)?
-    {
-        return Ok(made);
-    }
     let canonical = matrix.canonical(ctx)?;
     let matrix = &canonical.view();
+    let (major, minor) = if matrix.major() == Axis::Obs { (obs, vars) } else { (vars, obs) };
     let n_minor = minor.map_or(matrix.n_minor(), |chosen| chosen.len());
     with_sparse_lines!(
         matrix,
@@ -45,34 +40,6 @@ pub fn subset(ctx: &Ctx, matrix: &Matrix, obs: Option<&[i64]>, vars: Option<&[i6
         },
         else unreachable!("checked above")
     )
-}
-
-/// Whole lines of a matrix that need not be canonical; none if these lines are not. It is less to look at them alone.
-fn whole_lines(ctx: &Ctx, matrix: &Matrix, chosen: &[i64]) -> Result<Option<Sparse>> {
-    let made = with_sparse_lines!(
-        matrix,
-        |lines| if matrix.n_minor() as u64 <= i32::MAX as u64 {
-            ctx.within(0.0, 0.8, || choose::<_, _, i32>(ctx, matrix, lines, Some(chosen), &Minors::All, matrix.n_minor()))?
-        } else {
-            ctx.within(0.0, 0.8, || choose::<_, _, i64>(ctx, matrix, lines, Some(chosen), &Minors::All, matrix.n_minor()))?
-        },
-        else return Ok(None)
-    );
-    let as_it_is = Matrix::sparse(
-        made.major,
-        (made.n_obs, made.n_vars),
-        IndexSlice::I64(&made.indptr),
-        made.indices.as_slice(),
-        made.values.as_slice(),
-        0,
-        false,
-    )?;
-    let sorted = ctx.within(0.8, 1.0, || as_it_is.canonical(ctx).map(|canonical| canonical.is_borrowed()));
-    match sorted {
-        Ok(true) => Ok(Some(made)),
-        Err(error) if error.kind == ErrorKind::Cancelled => Err(error),
-        _ => Ok(None),
-    }
 }
 
 /// The positions of an axis for which `mask` is true: what [`subset`] takes.

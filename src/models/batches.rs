@@ -11,7 +11,7 @@ use crate::{bail, ensure};
 use candle_core::{Device, Tensor};
 
 /// Tokens that are in memory at once, unless the caller sets `max_batch_tokens`.
-pub const MAX_BATCH_TOKENS: usize = 1 << 16;
+pub(crate) const MAX_BATCH_TOKENS: usize = 1 << 16;
 
 /// The option `max_batch_tokens`, by which memory is bounded.
 pub fn budget(options: &Options) -> Result<usize> {

@@ -198,18 +198,6 @@
 // Third number of the library's version.
 #define SCN_VERSION_PATCH 0
 
-#define TIES 8314567747388309505
-
-#define SUBSET 8314567747388309506
-
-#define CONTROLS 8314567747388309507
-
-// Tokens of a cell, unless the caller sets `max_length`: as `embed_data` has it.
-#define MAX_LENGTH 1200
-
-// Tokens that are in memory at once, unless the caller sets `max_batch_tokens`.
-#define MAX_BATCH_TOKENS (1 << 16)
-
 // A folder that Cell Ranger wrote, in memory. Shared use of a const handle is safe; free it once, with `scn_10x_free`.
 typedef struct Scn10x Scn10x;
 
@@ -227,14 +215,6 @@ typedef struct ScnTensors ScnTensors;
 
 // A text that the library owns, mostly JSON. Shared use of a const handle is safe; free it once, with `scn_text_free`.
 typedef struct ScnText ScnText;
-
-// `<cls>` and `<eos>`, between which V2 has a cell.
-typedef struct Specials Specials;
-
-typedef struct Species Species;
-
-// The genes of one species, by their rows in the table of tokens.
-typedef struct Species Species;
 
 // What a call came to: `SCN_OK`, or one of `SCN_ERR_*`; then `scn_last_error_message` says more.
 typedef int32_t ScnStatus;
@@ -660,10 +640,6 @@ typedef struct ScnControlGenesOptions {
 
 // A limit on memory into which not even one cell fits.
 #define SCN_ERR_BUDGET 27
-
-
-
-
 
 #ifdef __cplusplus
 extern "C" {

@@ -45,7 +45,7 @@ pub enum Species {
 }
 
 impl Species {
-    pub const ALL: [Self; 2] = [Self::Human, Self::Mouse];
+    pub(crate) const ALL: [Self; 2] = [Self::Human, Self::Mouse];
 
     pub fn name(self) -> &'static str {
         ["human", "mouse"][self as usize]

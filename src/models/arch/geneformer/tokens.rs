@@ -86,7 +86,7 @@ pub struct Specials {
 
 impl Specials {
     /// As in the published dictionaries.
-    pub const PUBLISHED: Self = Self { cls: 2, eos: 3 };
+    pub(crate) const PUBLISHED: Self = Self { cls: 2, eos: 3 };
 
     pub fn is(self, token: u32) -> bool {
         token == self.cls || token == self.eos

@@ -17,9 +17,9 @@ pub enum Ties {
 
 /// The streams of random numbers that scGPT draws from.
 pub mod stream {
-    pub const TIES: u64 = 0x7363_4750_5400_0001;
-    pub const SUBSET: u64 = 0x7363_4750_5400_0002;
-    pub const CONTROLS: u64 = 0x7363_4750_5400_0003;
+    pub(crate) const TIES: u64 = 0x7363_4750_5400_0001;
+    pub(crate) const SUBSET: u64 = 0x7363_4750_5400_0002;
+    pub(crate) const CONTROLS: u64 = 0x7363_4750_5400_0003;
 }
 
 impl Ties {

@@ -16,7 +16,7 @@ use crate::{bail, ensure};
 use serde_json::json;
 
 /// Tokens of a cell, unless the caller sets `max_length`: as `embed_data` has it.
-pub const MAX_LENGTH: usize = 1200;
+pub(crate) const MAX_LENGTH: usize = 1200;
 
 /// The option `binning`.
 pub fn ties(ctx: &Ctx, options: &Options) -> Result<Ties> {
