@@ -61,9 +61,11 @@ unsafe fn given<'a>(matrix: *const ScnMatrix, genes: *const c_char, arrays: *con
 /// the text with `scn_text_free`.
 ///
 /// The cards are those of the library, of the files and folders that `SCNATIVE_MODELS` names (separated by colons), and those
-/// given to `scn_models_register`; of two with one `id` the last named wins.
+/// given to `scn_models_register`; of two with one `id` a registered one wins over one of a file, that over one of the library, and of two
+/// files the first named.
 ///
-/// Errors: `SCN_ERR_NULL`; `SCN_ERR_CONFIG` for a card file that is malformed; `SCN_ERR_IO`; `SCN_ERR_UNSUPPORTED`.
+/// Errors: `SCN_ERR_NULL`; `SCN_ERR_CONFIG` for a card file that is malformed; `SCN_ERR_NOT_FOUND` for a path of `SCNATIVE_MODELS` where
+/// nothing is; `SCN_ERR_IO`; `SCN_ERR_UNSUPPORTED`.
 ///
 /// @since 0.1.0
 ///
@@ -97,7 +99,7 @@ pub unsafe extern "C" fn scn_models_info(name: *const c_char, result: *mut *mut 
 }
 
 /// Adds a card to the registry of this process; one of the same `id` is replaced. `card` is a JSON object with the fields that
-/// `scn_models_list` shows; `id`, `family` and `source` must be there.
+/// `scn_models_list` shows, or an array of them; `id`, `family`, `source` and, unless the source is local, `files` must be there.
 ///
 /// Errors: `SCN_ERR_CONFIG` for a card that is malformed, naming the field; `SCN_ERR_NULL`.
 ///
@@ -250,8 +252,9 @@ pub unsafe extern "C" fn scn_models_verify(
     }
 }
 
-/// Opens a model: a folder (`./folder`, `/folder`), a name of the registry, or a Hugging Face repository as in `scn_models_download`,
-/// which is downloaded if it is not in the cache. `model_type` in config.json says which family it is. Free it with
+/// Opens a model: a folder (a path that exists, or that begins with `/`, `./`, `../` or `~/`), a name of the registry, or a Hugging Face
+/// repository as in `scn_models_download`. What is not in the cache is downloaded; for a branch the server is asked whether it moved, unless
+/// it cannot be reached, while a commit that is cached needs no network. `model_type` in config.json says which family it is. Free it with
 /// `scn_model_free`.
 ///
 /// Options: those of `scn_models_download`; `family`, for a folder whose configuration does not say it; `dtype`, the type in which

@@ -72,7 +72,8 @@ def _opened(name: str | os.PathLike[str], options: dict[str, Any]) -> Handle:
 class Model:
     """A model that can be run; made by :func:`scnative.models.load`. It may be used by several threads at once.
 
-    Each task of ``io['tasks']`` is a method as well: ``model.perturb(adata, ...)`` is ``model.run('perturb', adata, ...)``.
+    Each task of ``io['tasks']`` is a method as well, unless there is one of that name: ``model.perturb(adata, ...)`` is
+    ``model.run('perturb', adata, ...)``.
     """
 
     def __init__(self, handle: Handle):
@@ -235,9 +236,9 @@ class Model:
         task
             One of ``io['tasks']``.
         data, layer, genes, obs
-            Cells, as of :meth:`embed`; None for a task that takes none. ``gene_names`` is `genes` under a name that no option has.
+            Cells, as of :meth:`embed`; None for a task that takes none.
         inputs
-            Arrays by name, for a task that takes no cells.
+            Arrays by name: those of the task's ``inputs``.
         **options
             Those of the task. An option ``genes`` of a task is given as ``targets``.
 
@@ -250,12 +251,13 @@ class Model:
             options["genes"] = options.pop("targets")
         found, report = tensors_handle(), text_handle()
         if data is None:
+            for name, given in (("layer", layer), ("genes", genes), ("obs", obs)):
+                if given is not None:
+                    raise ScnValueError(f"{name}: belongs to cells, and there are none; a task's option genes is given as targets")
             arrays = to_tensors(inputs or {})
             arguments = (None, None, arrays.value, encoded(options))
         else:
-            if inputs:
-                raise ScnValueError("inputs: arrays of a task with cells are given as obs")
-            cells = _Cells(data, layer, genes, obs)
+            cells = _Cells(data, layer, genes, obs, inputs)
             arguments = (cells.view, cells.genes, cells.arrays.value, encoded(options))
         invoke("scn_model_run", self._handle.value, task.encode(), *arguments, found.out, report.out)
         return from_tensors(found), json.loads(read(report))
@@ -304,7 +306,12 @@ class _Cells:
     """What the library wants of cells."""
 
     def __init__(
-        self, data: Any, layer: str | None, genes: Sequence[str] | str | None, obs: Mapping[str, Any] | None
+        self,
+        data: Any,
+        layer: str | None,
+        genes: Sequence[str] | str | None,
+        obs: Mapping[str, Any] | None,
+        inputs: Mapping[str, Any] | None = None,
     ):
         self.data = data
         matrix = get_rep(data, layer=layer) if is_anndata(data) else data
@@ -315,7 +322,7 @@ class _Cells:
         if any("\n" in name for name in names):
             raise ScnValueError("genes: a name has a line break in it")
         self.genes = "".join(f"{name}\n" for name in names).encode()
-        self.arrays = to_tensors({name: self._array(name, given) for name, given in (obs or {}).items()})
+        self.arrays = to_tensors({**{name: self._array(name, given) for name, given in (obs or {}).items()}, **(inputs or {})})
 
     def _names(self, genes: Sequence[str] | str | None) -> list[str]:
         if isinstance(genes, str):

@@ -44,7 +44,8 @@ def list(*, family: str | None = None, task: str | None = None) -> builtins.list
     -------
     list of Card
         Those of the library; of the files and folders that the environment variable ``SCNATIVE_MODELS`` names (separated by
-        colons); and those given to :func:`register`. Of two with one ``id`` the last named wins.
+        colons); and those given to :func:`register`. Of two with one ``id`` a registered one wins over one of a file, that over one of
+        the library, and of two files the first named.
     """
     cards = (Card(card) for card in asked("scn_models_list"))
     return [card for card in cards if family in (None, card["family"]) and task in (None, card.get("task"))]
@@ -72,7 +73,8 @@ def register(card: Mapping[str, Any] | str | os.PathLike[str]) -> None:
     Parameters
     ----------
     card
-        A dictionary with the keys of :class:`Card`, of which ``id``, ``family`` and ``source`` must be there; or the path of a
+        A dictionary with the keys of :class:`Card`, of which ``id``, ``family``, ``source`` and, unless the source is local,
+        ``files`` must be there; or the path of a
         JSON file that holds one. A folder is registered by ``{"id": ..., "family": ..., "source": {"local": path}}``.
 
     Raises
