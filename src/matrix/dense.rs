@@ -5,7 +5,8 @@ use super::shared::Shared;
 use super::{Axis, Lines, Matrix, Sparse, Value};
 use crate::error::Result;
 use crate::parallel::{Ctx, balanced_ranges};
-use crate::{ensure, with_exact_lines};
+use crate::{ensure, with_exact_lines, with_lines};
+use std::any::TypeId;
 
 /// Writes the whole matrix to `out`, whose lines along `major` follow each other. Values are rounded to the type of
 /// `out` (integers cut off at the ends of its range); repeated elements are summed before. No memory beside the output.
@@ -27,7 +28,18 @@ pub fn to_dense<T: Value>(ctx: &Ctx, matrix: &Matrix, major: Axis, out: &mut [T]
     })?;
     let along = if matrix.major() == major { (matrix.n_minor(), 1) } else { (1, matrix.n_major()) };
     let out = Shared::new(out);
-    ctx.within(0.3, 1.0, || with_exact_lines!(matrix, |lines| write(ctx, matrix, lines, along, &out)))
+    ctx.within(0.3, 1.0, || {
+        // In its own type a value stays what it is, 64-bit integers to the last bit; to any other it goes by way of f64, and
+        // the loops for that are compiled for f64 alone.
+        with_exact_lines!(matrix, |lines| if is_of::<T, _>(&lines) {
+            return write(ctx, matrix, lines, along, &out);
+        });
+        with_lines!(matrix, |lines| write(ctx, matrix, lines, along, &out))
+    })
+}
+
+fn is_of<T: 'static, L: Lines>(_: &L) -> bool {
+    TypeId::of::<L::V>() == TypeId::of::<T>()
 }
 
 /// Writes each value to `line * line_step + position * step`.
