@@ -171,51 +171,44 @@ impl<'a> Ctx<'a> {
         init: impl Fn() -> S + Sync,
         task: impl Fn(&mut S, usize) -> Result<()> + Sync,
     ) -> Result<()> {
-        let next = AtomicUsize::new(0);
-        let stop = AtomicBool::new(false);
-        let failure: Mutex<Option<(usize, Error)>> = Mutex::new(None);
-        let running = Mutex::new(workers);
-        let finished = Condvar::new();
-
-        let work = || {
-            // Counts this worker out also when a task panics; the scope passes the panic on to the caller.
-            let _leave = Leave { running: &running, finished: &finished, stop: &stop };
+        let board = Board::new(n, workers);
+        self.oversee(pool, workers, &board, &|| {
             let mut scratch = init();
-            while !stop.load(Ordering::Relaxed) {
-                let i = next.fetch_add(1, Ordering::Relaxed);
-                if i >= n {
-                    break;
-                }
+            while let Some(i) = board.claim() {
                 if let Err(error) = task(&mut scratch, i) {
-                    stop.store(true, Ordering::Relaxed);
-                    let mut first = failure.lock().unwrap_or_else(|e| e.into_inner());
-                    if first.as_ref().is_none_or(|(at, _)| i < *at) {
-                        *first = Some((i, error));
-                    }
+                    board.fail(i, error);
                 }
             }
-        };
+        })
+    }
 
+    /// Lets the workers do `work`, each once, and waits for them: reports progress and stops them when the caller wants it.
+    /// Compiled once for all kinds of tasks.
+    fn oversee(&self, pool: &ThreadPool, workers: usize, board: &Board, work: &(dyn Fn() + Sync)) -> Result<()> {
+        let worker = || {
+            // Counts this worker out also when a task panics; the scope passes the panic on to the caller.
+            let _leave = Leave { board };
+            work();
+        };
         pool.in_place_scope(|scope| {
             for _ in 0..workers {
-                scope.spawn(|_| work());
+                scope.spawn(|_| worker());
             }
-            let mut left = running.lock().unwrap_or_else(|e| e.into_inner());
+            let mut left = lock(&board.running);
             while *left > 0 {
-                left = finished.wait_timeout(left, POLL).unwrap_or_else(|e| e.into_inner()).0;
-                if *left == 0 || stop.load(Ordering::Relaxed) {
+                left = board.finished.wait_timeout(left, POLL).unwrap_or_else(|e| e.into_inner()).0;
+                if *left == 0 || board.stop.load(Ordering::Relaxed) {
                     continue;
                 }
                 drop(left);
-                let done = next.load(Ordering::Relaxed).min(n) as f64 / n as f64;
-                if let Err(error) = self.poll(done) {
-                    stop.store(true, Ordering::Relaxed);
-                    *failure.lock().unwrap_or_else(|e| e.into_inner()) = Some((0, error));
+                if let Err(error) = self.poll(board.done()) {
+                    board.stop.store(true, Ordering::Relaxed);
+                    *lock(&board.failure) = Some((0, error));
                 }
-                left = running.lock().unwrap_or_else(|e| e.into_inner());
+                left = lock(&board.running);
             }
         });
-        match failure.into_inner().unwrap_or_else(|e| e.into_inner()) {
+        match lock(&board.failure).take() {
             Some((_, error)) => Err(error),
             None => Ok(()),
         }
@@ -228,7 +221,7 @@ impl<'a> Ctx<'a> {
             n,
             || (),
             |(), i| {
-                *slots[i].lock().unwrap_or_else(|e| e.into_inner()) = Some(task(i)?);
+                *lock(&slots[i]) = Some(task(i)?);
                 Ok(())
             },
         )?;
@@ -252,7 +245,7 @@ impl<'a> Ctx<'a> {
                 n,
                 || (),
                 |(), i| {
-                    *slots[i].lock().unwrap_or_else(|e| e.into_inner()) = Some(task(i)?);
+                    *lock(&slots[i]) = Some(task(i)?);
                     Ok(())
                 },
             )?;
@@ -270,9 +263,7 @@ impl<'a> Ctx<'a> {
     ) -> Result<()> {
         let len = len.max(1);
         let pieces: Vec<Mutex<&mut [T]>> = data.chunks_mut(len).map(Mutex::new).collect();
-        self.run(pieces.len(), init, |scratch, i| {
-            task(scratch, i, &mut pieces[i].lock().unwrap_or_else(|e| e.into_inner()))
-        })
+        self.run(pieces.len(), init, |scratch, i| task(scratch, i, &mut lock(&pieces[i])))
     }
 
     /// `run_chunks` with pieces of given, possibly unequal, lengths that add up to `data.len()`.
@@ -290,9 +281,7 @@ impl<'a> Ctx<'a> {
             pieces.push(Mutex::new(piece));
             rest = tail;
         }
-        self.run(pieces.len(), init, |scratch, i| {
-            task(scratch, i, &mut pieces[i].lock().unwrap_or_else(|e| e.into_inner()))
-        })
+        self.run(pieces.len(), init, |scratch, i| task(scratch, i, &mut lock(&pieces[i])))
     }
 
     /// Cuts `0..weights.len()` into contiguous ranges of about equal weight, several for each thread. For work whose
@@ -341,19 +330,69 @@ fn unslotted<T>(slots: Vec<Mutex<Option<T>>>) -> Vec<T> {
     slots.into_iter().map(|slot| slot.into_inner().unwrap_or_else(|e| e.into_inner()).expect("each task ran")).collect()
 }
 
+/// What the workers of a call share: which task is next, and how it stands.
+struct Board {
+    n: usize,
+    next: AtomicUsize,
+    stop: AtomicBool,
+    /// The lowest task that failed.
+    failure: Mutex<Option<(usize, Error)>>,
+    running: Mutex<usize>,
+    finished: Condvar,
+}
+
+impl Board {
+    fn new(n: usize, workers: usize) -> Self {
+        Self {
+            n,
+            next: AtomicUsize::new(0),
+            stop: AtomicBool::new(false),
+            failure: Mutex::new(None),
+            running: Mutex::new(workers),
+            finished: Condvar::new(),
+        }
+    }
+
+    /// The next task, unless there is none or the call is to stop.
+    fn claim(&self) -> Option<usize> {
+        if self.stop.load(Ordering::Relaxed) {
+            return None;
+        }
+        let i = self.next.fetch_add(1, Ordering::Relaxed);
+        (i < self.n).then_some(i)
+    }
+
+    #[cold]
+    fn fail(&self, i: usize, error: Error) {
+        self.stop.store(true, Ordering::Relaxed);
+        let mut first = lock(&self.failure);
+        if first.as_ref().is_none_or(|(at, _)| i < *at) {
+            *first = Some((i, error));
+        }
+    }
+
+    /// The part of the tasks that has been begun.
+    fn done(&self) -> f64 {
+        self.next.load(Ordering::Relaxed).min(self.n) as f64 / self.n as f64
+    }
+}
+
+/// A lock whose holder panicked is as good: what it guards is whole at any time.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(|e| e.into_inner())
+}
+
 struct Leave<'a> {
-    running: &'a Mutex<usize>,
-    finished: &'a Condvar,
-    stop: &'a AtomicBool,
+    board: &'a Board,
 }
 
 impl Drop for Leave<'_> {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            self.stop.store(true, Ordering::Relaxed);
+            self.board.stop.store(true, Ordering::Relaxed);
         }
-        *self.running.lock().unwrap_or_else(|e| e.into_inner()) -= 1;
-        self.finished.notify_one();
+        *lock(&self.board.running) -= 1;
+        self.board.finished.notify_one();
     }
 }
 
