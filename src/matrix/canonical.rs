@@ -137,20 +137,27 @@ fn out_of_range<V: Value, I: Index, T>(matrix: &Matrix, lines: SparseLines<V, I>
     }
 }
 
+/// Indices in ascending order, equal ones as they come, each with its place: sorted without the values, so that it is compiled
+/// for two types and not for twenty.
+pub(super) fn order_of<I: Index>(indices: &[I], order: &mut Vec<(I, usize)>) {
+    order.clear();
+    order.extend(indices.iter().copied().zip(0..));
+    order.sort_unstable();
+}
+
 fn sort<V: Value, I: Index>(ctx: &Ctx, matrix: &Matrix, lines: SparseLines<V, I>) -> Result<Sparse> {
     let pieces = ctx.balanced(lines.n_major(), |i| lines.indptr[i] as u64);
     type Sorted<V, I> = (Vec<i64>, Vec<I>, Vec<V>);
     let done: Vec<Mutex<Sorted<V, I>>> = pieces.iter().map(|_| Mutex::default()).collect();
-    ctx.run(pieces.len(), Vec::<(I, V)>::new, |line, p| {
+    ctx.run(pieces.len(), Vec::<(I, usize)>::new, |order, p| {
         let mut out = done[p].lock().unwrap_or_else(|e| e.into_inner());
         let (lens, indices, values) = &mut *out;
         for major in pieces[p].clone() {
-            line.clear();
-            line.extend(lines.indices(major).iter().copied().zip(lines.values(major).iter().copied()));
-            line.sort_by_key(|&(i, _)| i);
+            order_of(lines.indices(major), order);
+            let line = lines.values(major);
             let begun = indices.len();
-            for &(i, v) in line.iter() {
-                let i = I::from_i64(i.to_i64() - lines.base);
+            for &(i, k) in order.iter() {
+                let (i, v) = (I::from_i64(i.to_i64() - lines.base), line[k]);
                 match indices[begun..].last() {
                     Some(&last) if last == i => {
                         let at = values.len() - 1;

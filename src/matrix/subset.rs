@@ -5,6 +5,7 @@
 
 use super::buffer::zeros;
 use super::build::{BITE, build};
+use super::canonical::order_of;
 use super::shared::Shared;
 use super::{Axis, Index, Matrix, Sparse, SparseLines, Value};
 use crate::error::Result;
@@ -240,10 +241,10 @@ fn choose<V: Value, I: Index, J: Index>(
             }
         }
         if !places.ordered {
-            let mut line: Vec<(J, V)> = indices.iter().copied().zip(values.iter().copied()).collect();
-            line.sort_unstable_by_key(|&(j, _)| j);
-            for ((to_index, to_value), (j, x)) in indices.iter_mut().zip(values).zip(line) {
-                (*to_index, *to_value) = (j, x);
+            let (mut order, unsorted) = (Vec::new(), values.to_vec());
+            order_of(indices, &mut order);
+            for ((to_index, to_value), (j, k)) in indices.iter_mut().zip(values).zip(order) {
+                (*to_index, *to_value) = (j, unsorted[k]);
             }
         }
     };
