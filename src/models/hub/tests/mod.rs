@@ -366,3 +366,33 @@ fn files_of_other_repositories_and_addresses_come_under_the_names_that_are_asked
     assert_eq!(bench.server.seen().len(), 0);
     crate::models::registry::unregister("test-parts").unwrap();
 }
+
+#[test]
+fn a_model_of_several_parts_is_used_without_a_network() {
+    let bench = Bench::new();
+    bench.server.put("org/halves", "model.safetensors", &weights());
+    bench.server.put("org/words", "words.json", b"{}");
+    bench.server.put("plain", "halves.csv", b"a,b");
+    let text = format!(
+        r#"{{"id": "test-halves", "family": "scgpt", "source": {{"hf": "org/halves"}}, "files": [
+            {{"path": "model.safetensors", "role": "weights"}},
+            {{"path": "words.json", "role": "vocabulary", "source": {{"hf": "org/words"}}}},
+            {{"path": "halves.csv", "role": "table", "source": {{"url": "{}/plain/halves.csv"}}}}]}}"#,
+        bench.server.address
+    );
+    crate::models::registry::register(&text).unwrap();
+    bench.download("test-halves", "").unwrap();
+    let mut warnings = Vec::new();
+    {
+        let ctx = Ctx::new(1).with_warn(|text| warnings.push(text.to_string()));
+        let done = download(&ctx, "test-halves", &bench.options(r#"{"endpoint": "http://127.0.0.1:1"}"#)).unwrap();
+        assert_eq!(done["downloaded_bytes"], 0);
+        assert_eq!(done["files"].as_array().unwrap().len(), 3);
+    }
+    assert!(warnings.len() == 2 && warnings[1].contains("org/words"), "{warnings:?}");
+    // What is not there is fetched after the others could not be asked for.
+    fs::remove_dir_all(bench.cache.join("scnative--urls")).unwrap();
+    let done = bench.download("test-halves", r#"{"endpoint": "http://127.0.0.1:1"}"#).unwrap();
+    assert_eq!(done["downloaded_bytes"], 3);
+    crate::models::registry::unregister("test-halves").unwrap();
+}
