@@ -159,3 +159,21 @@ fn files_are_verified_against_their_hashes() {
     fs::remove_dir_all(bench.folder().join("listing")).unwrap();
     assert_eq!(verify(&ctx, REPOSITORY, &bench.options("")).unwrap()["ok"].as_array().unwrap().len(), 3);
 }
+
+#[test]
+fn a_download_under_way_is_not_pruned() {
+    let bench = Bench::new();
+    bench.download(REPOSITORY, "").unwrap();
+    let blob = hash::sha256(&weights());
+    let partial = bench.folder().join(format!("blobs/{blob}.incomplete"));
+    fs::write(&partial, b"begun").unwrap();
+    let lock = bench.cache.join(format!(".locks/models--org--model/{blob}.lock"));
+    let held = disk::Lock::try_take(&lock).unwrap().unwrap();
+    let done = prune(&bench.options("")).unwrap();
+    assert!(partial.exists());
+    assert_eq!((&done["freed_bytes"], done["busy"].as_array().unwrap().len()), (&json!(0), 1));
+    drop(held);
+    assert_eq!(prune(&bench.options("")).unwrap()["freed_bytes"], 5);
+    assert!(!partial.exists());
+    bench.is_clean();
+}
