@@ -194,7 +194,7 @@ fn missing(steps: &[Step], settings: &Settings) -> u64 {
     let bytes = |step: &Step| match step {
         Step::Had(_) => 0,
         Step::Plan(plan) => plan.missing(settings),
-        Step::Fetch(address) => address.size.unwrap_or(0),
+        Step::Fetch(address) => address.missing(settings),
     };
     steps.iter().fold(0, |sum, step| sum.saturating_add(bytes(step)))
 }

@@ -132,9 +132,23 @@ impl Plan {
 
     /// How many bytes are not on the disk.
     pub fn missing(&self, settings: &Settings) -> u64 {
-        let commit = &self.place.revision;
-        let missing = |entry: &&(Pick, Entry)| settings.force || self.cache.has(commit, &entry.1).is_none();
-        self.files.iter().filter(missing).map(|(_, entry)| entry.size).sum()
+        let there = |entry: &Entry| if settings.force { 0 } else { self.there(entry) };
+        self.files.iter().map(|(_, entry)| entry.size.saturating_sub(there(entry))).sum()
+    }
+
+    /// How many bytes of a file are on the disk: at this commit, as a blob of another one, or as the beginning of a blob.
+    /// The names of blobs are the hashes that the server lists.
+    fn there(&self, entry: &Entry) -> u64 {
+        if self.cache.has(&self.place.revision, entry).is_some() {
+            return entry.size;
+        }
+        let size = |path: PathBuf| std::fs::metadata(path).map_or(0, |there| there.len());
+        match entry.hash() {
+            Some(hash) if size(self.cache.blob(hash.text())) == entry.size => entry.size,
+            // One that is too long is begun anew.
+            Some(hash) => Some(size(self.cache.partial(hash.text()))).filter(|&had| had <= entry.size).unwrap_or(0),
+            None => 0,
+        }
     }
 
     /// One job for each file.

@@ -38,7 +38,8 @@ fn a_download_that_failed_is_resumed_by_the_next() {
     bench.is_clean();
     bench.server.behave();
     bench.server.forget();
-    bench.download(REPOSITORY, "").unwrap();
+    // The configuration was there too.
+    assert_eq!(bench.download(REPOSITORY, "").unwrap()["downloaded_bytes"], 130_002);
     assert_eq!(ranges(&bench), [range(70_000)]);
     assert_eq!(bench.blobs().1, Vec::<String>::new());
     bench.is_clean();
