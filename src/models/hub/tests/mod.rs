@@ -397,3 +397,32 @@ fn a_model_of_several_parts_is_used_without_a_network() {
     assert_eq!(done["downloaded_bytes"], 3);
     crate::models::registry::unregister("test-halves").unwrap();
 }
+
+#[test]
+fn what_the_cache_has_must_be_what_the_card_pins() {
+    let bench = Bench::new();
+    let mut other = weights();
+    other[7] ^= 1;
+    bench.server.put("org/pins", "config.json", b"{}");
+    bench.server.put("org/pins", "model.safetensors", &other);
+    bench.download("org/pins", "").unwrap();
+    let text = card("test-pins", "").replace("org/model", "org/pins");
+    crate::models::registry::register(&text).unwrap();
+    let fails = |options: &str, kind: ErrorKind| assert_eq!(bench.fails("test-pins", options).kind, kind);
+    fails("", ErrorKind::Checksum);
+    fails(r#"{"offline": true}"#, ErrorKind::Offline);
+    // Without a listing the name of the blob says what it is.
+    fs::remove_dir_all(bench.cache.join("models--org--pins/listing")).unwrap();
+    fails(r#"{"offline": true}"#, ErrorKind::Offline);
+    // Of a small file the server and the listing say nothing but git's name.
+    let small =
+        text.replace(r#""role": "config""#, &format!(r#""role": "config", "sha256": "{}""#, hash::sha256(b"[]")));
+    let small = small.replace(&hash::sha256(&weights()), &hash::sha256(&other));
+    crate::models::registry::register(&small).unwrap();
+    fails(r#"{"offline": true}"#, ErrorKind::Offline);
+    fails("", ErrorKind::Checksum);
+    let right = small.replace(&hash::sha256(b"[]"), &hash::sha256(b"{}"));
+    crate::models::registry::register(&right).unwrap();
+    bench.download("test-pins", r#"{"offline": true}"#).unwrap();
+    crate::models::registry::unregister("test-pins").unwrap();
+}
