@@ -325,7 +325,9 @@ pub fn joined(url: &str, location: &str) -> Option<String> {
     let base: Uri = url.parse().ok()?;
     let (scheme, authority) = (base.scheme_str()?, base.authority()?.as_str());
     let location = location.split('#').next().unwrap_or_default();
-    let whole = if location.contains("://") {
+    // What comes behind the address's own beginning may hold another address.
+    let scheme_end = location.split(['/', '?']).next().unwrap_or_default().len();
+    let whole = if location[..scheme_end].ends_with(':') && location[scheme_end..].starts_with("//") {
         location.to_string()
     } else if let Some(rest) = location.strip_prefix("//") {
         format!("{scheme}://{rest}")
@@ -363,6 +365,8 @@ mod tests {
         assert_eq!(to("z?p").as_deref(), Some("https://a.b/x/z?p"));
         assert_eq!(to("//c.d/z").as_deref(), Some("https://c.d/z"));
         assert_eq!(to("http://c.d/z#f").as_deref(), Some("http://c.d/z"));
+        assert_eq!(to("z?next=https://c.d/").as_deref(), Some("https://a.b/x/z?next=https://c.d/"));
+        assert_eq!(to("/z?next=https://c.d/").as_deref(), Some("https://a.b/z?next=https://c.d/"));
         for bad in ["file:///etc/passwd", "ftp://x/y", "https://u@x/y", "http://"] {
             assert_eq!(to(bad), None, "{bad}");
         }
