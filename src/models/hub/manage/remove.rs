@@ -109,7 +109,7 @@ fn remove_card(what: &str, settings: &Settings, removed: &mut Removed) -> Result
         match part {
             Part::Repository(wanted) if is_there(settings, &wanted.id) => {
                 let survey = survey(settings, &wanted.id)?;
-                let commits = commits(&survey, settings.revision.as_deref())?;
+                let commits = commits(&survey, settings.revision.as_deref().filter(|_| wanted.own))?;
                 let goes = |path: &str| its(wanted, path) && !others.iter().any(|card| needs(card, &survey, path));
                 clear(settings, &survey, &commits, goes, removed)?;
             }

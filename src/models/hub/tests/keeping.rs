@@ -209,3 +209,20 @@ fn what_lies_outside_of_the_cache_is_not_removed() {
     assert_eq!(verify(&Ctx::new(1), REPOSITORY, &options).unwrap()["removed"].as_array().unwrap().len(), 2);
     assert!(!blob.exists());
 }
+
+#[test]
+fn a_revision_is_that_of_the_models_own_repository() {
+    let bench = Bench::new();
+    bench.server.put("org/ours", "model.safetensors", &weights());
+    bench.server.put("org/borrowed", "words.json", b"{}");
+    crate::models::registry::register(
+        r#"{"id": "test-borrowed", "family": "scgpt", "source": {"hf": "org/ours"}, "files": [
+            {"path": "model.safetensors", "role": "weights"},
+            {"path": "words.json", "role": "vocabulary", "source": {"hf": "org/borrowed"}}]}"#,
+    )
+    .unwrap();
+    let options = r#"{"revision": "refs/pr/1"}"#;
+    bench.download("test-borrowed", options).unwrap();
+    assert_eq!(remove("test-borrowed", &bench.options(options)).unwrap()["freed_bytes"], 200_002);
+    crate::models::registry::unregister("test-borrowed").unwrap();
+}
