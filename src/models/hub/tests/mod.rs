@@ -426,3 +426,18 @@ fn what_the_cache_has_must_be_what_the_card_pins() {
     bench.download("test-pins", r#"{"offline": true}"#).unwrap();
     crate::models::registry::unregister("test-pins").unwrap();
 }
+
+#[test]
+fn a_licence_is_that_of_all_folders_of_its_repository() {
+    let bench = Bench::new();
+    let text = card("test-folders", r#""licence": {"name": "No Selling", "acknowledge": true},"#);
+    crate::models::registry::register(&text.replace(REPOSITORY, "org/folders")).unwrap();
+    bench.server.put("org/folders", "sub/model.safetensors", &weights());
+    assert_eq!(bench.fails("org/folders:sub", "").kind, ErrorKind::Licence);
+    assert_eq!(bench.server.seen().len(), 0);
+    let options = bench.options(r#"{"acknowledge_licence": "test-folders"}"#);
+    let settings = Settings::from(&options).unwrap();
+    let located = locate(&Ctx::new(1), "org/folders:sub", &settings).unwrap();
+    assert!(located.card.is_none());
+    crate::models::registry::unregister("test-folders").unwrap();
+}
