@@ -256,7 +256,7 @@ fn gathered(target: &Target, parts: Vec<Found>, settings: &Settings) -> Located 
     for (i, (part, found)) in target.parts.iter().zip(parts).enumerate() {
         match (part, found) {
             (Part::Repository(wanted), Found::Snapshot(snapshot)) => {
-                if i == 0 {
+                if i == 0 && wanted.own {
                     located.folder =
                         wanted.subfolder.as_ref().map_or(snapshot.folder.clone(), |sub| snapshot.folder.join(sub));
                     located.commit = Some(snapshot.commit);

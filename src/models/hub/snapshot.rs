@@ -73,7 +73,9 @@ pub fn cached(wanted: &Wanted, settings: &Settings, trust: Trust) -> Result<std:
     for (pick, path) in chosen {
         let entry = listing.iter().flatten().find(|entry| entry.path == path);
         match entry.map_or_else(|| cache.file(&commit, path), |entry| cache.has(&commit, entry)) {
-            Some(file) if !is_pinned(pick, entry, &file)? => return Ok(Err(format!("{path:?} is not what the card pins"))),
+            Some(file) if !is_pinned(pick, entry, &file)? => {
+                return Ok(Err(format!("{path:?} is not what the card pins")));
+            }
             Some(file) => files.push(Had { pick: pick.clone(), path: path.into(), file }),
             None if pick.optional && trust == Trust::Likely => {}
             None => return Ok(Err(format!("{path:?} is missing"))),
@@ -110,7 +112,7 @@ impl Plan {
             let place = Place { revision: commit.clone(), ..asked };
             let entries = match listing {
                 Some(entries) => entries,
-                None => place.list(line)?,
+                None => place.list(line, patient)?,
             };
             Ok((commit, entries))
         })?;

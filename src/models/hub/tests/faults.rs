@@ -187,6 +187,13 @@ fn redirects_without_end_and_to_nowhere() {
     let error = bench.fails(REPOSITORY, "");
     assert!(error.kind == ErrorKind::Network && error.message.contains("file:"), "{error}");
     bench.is_clean();
+    // What opens an address is nobody's business, wherever it leads.
+    for to in ["ftp://x/y?signature=hush", "/cdn/org/model/model.safetensors?signature=hush"] {
+        bench.server.behave();
+        bench.server.always("GET /cdn", Fault::Redirect(to.into()));
+        let error = bench.fails(REPOSITORY, "");
+        assert!(error.message.contains("redirects") && !error.message.contains("hush"), "{error}");
+    }
 }
 
 #[test]

@@ -141,6 +141,12 @@ fn without_a_network_the_cache_is_used_with_a_warning() {
         assert_eq!(download(&ctx, REPOSITORY, &options).unwrap()["downloaded_bytes"], 0);
     }
     assert!(warnings.len() == 1 && warnings[0].contains(REPOSITORY), "{warnings:?}");
+    // A commit that is new, and cannot be listed: what was there is used at once.
+    bench.server.state.lock().unwrap().commit = "f".repeat(40);
+    bench.server.always("GET /api/models/org/model/tree", Fault::Status(500, ""));
+    bench.server.forget();
+    assert_eq!(bench.download(REPOSITORY, "").unwrap()["commit"], COMMIT);
+    assert_eq!(bench.server.count("GET /api/models/org/model/tree"), 1);
     let other = bench.fails("org/other", r#"{"endpoint": "http://127.0.0.1:1", "retries": 1}"#);
     assert_eq!(other.kind, ErrorKind::Network);
 }
