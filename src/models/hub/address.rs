@@ -48,6 +48,20 @@ impl Address {
         size.is_some_and(|size| self.size.is_none_or(|wanted| wanted == size))
     }
 
+    /// How many of its bytes are not on the disk, as far as its size is known.
+    pub fn missing(&self, settings: &Settings) -> u64 {
+        let size = self.size.unwrap_or(0);
+        let partial = self.partial(&self.file(settings), "");
+        let had = std::fs::metadata(partial).map_or(0, |there| there.len());
+        // Without a hash it is the server's etag that says whether the beginning is of use.
+        let useful = self.sha256.is_some() && !settings.force && had <= size;
+        if useful { size - had } else { size }
+    }
+
+    fn partial(&self, file: &Path, version: &str) -> PathBuf {
+        file.with_file_name(format!("{}.{version}incomplete", self.file))
+    }
+
     pub fn offline(&self, settings: &Settings) -> Result<()> {
         ensure!(
             self.is_cached(settings),
@@ -102,7 +116,7 @@ impl Address {
             about: self.about(line),
             size: self.size.or(offered),
             hash: self.sha256.clone().map(Hash::Sha256),
-            partial: file.with_file_name(format!("{}.{version}incomplete", self.file)),
+            partial: self.partial(file, &version),
             resumable: !settings.force && (self.sha256.is_some() || etag.is_some()),
             etag: etag.filter(|_| self.sha256.is_none()),
             file: file.into(),

@@ -4,12 +4,16 @@ use super::jobs::Pulse;
 use crate::ensure;
 use crate::error::{Error, ErrorKind, Result};
 use rustix::fs::{FlockOperation, flock, statvfs};
+use std::collections::hash_map::RandomState;
 use std::fs::{self, File, OpenOptions};
+use std::hash::{BuildHasher, Hasher};
 use std::io::{self, Write};
 use std::os::unix::fs::{OpenOptionsExt, symlink};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
+
+/// How many more names are tried where one is taken.
+const TRIES: usize = 8;
 
 /// A failure to read, write, ... a path.
 pub fn failed(path: &Path, what: &str, error: &io::Error) -> Error {
@@ -60,33 +64,49 @@ pub fn is_temporary(path: &str) -> bool {
     path.rsplit('/').next().is_some_and(|name| name.starts_with('.') && name.ends_with(".tmp"))
 }
 
-/// A name beside this path that nobody else has.
+/// A name beside this path that hardly anybody else has: two containers that share a disk may have equal process numbers.
 fn beside(path: &Path) -> PathBuf {
-    static NEXT: AtomicU64 = AtomicU64::new(0);
     let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let n = NEXT.fetch_add(1, Ordering::Relaxed);
-    path.with_file_name(format!(".{name:.80}.{}-{n}.tmp", std::process::id()))
+    // Each of them begins with random bits of the system.
+    let random = RandomState::new().build_hasher().finish();
+    path.with_file_name(format!(".{name:.80}.{}-{random:016x}.tmp", std::process::id()))
 }
 
-/// Makes something under another name, then gives it its own.
-fn put(path: &Path, make: impl FnOnce(&Path) -> io::Result<()>) -> Result<()> {
-    let other = beside(path);
-    match make(&other).and_then(|()| fs::rename(&other, path)) {
-        Ok(()) => Ok(()),
-        Err(error) => {
-            let _ = fs::remove_file(&other);
-            Err(failed(path, "write", &error))
+/// Makes something new under another name, one of `names`, then gives it its own. A name that is taken is another's, and left.
+fn put(path: &Path, names: impl Fn(&Path) -> PathBuf, make: impl Fn(&Path) -> io::Result<()>) -> io::Result<()> {
+    let mut other = names(path);
+    let mut made = make(&other);
+    for _ in 0..TRIES {
+        if !made.as_ref().is_err_and(is_taken) {
+            break;
         }
+        other = names(path);
+        made = make(&other);
     }
+    if made.as_ref().is_err_and(is_taken) {
+        return made;
+    }
+    made.and_then(|()| fs::rename(&other, path)).inspect_err(|_| {
+        let _ = fs::remove_file(&other);
+    })
+}
+
+fn is_taken(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::AlreadyExists
+}
+
+fn create_new(path: &Path) -> io::Result<File> {
+    OpenOptions::new().write(true).create_new(true).open(path)
 }
 
 /// Writes a small file.
 pub fn write(path: &Path, content: &[u8]) -> Result<()> {
-    put(path, |other| {
-        let mut file = OpenOptions::new().write(true).create_new(true).open(other)?;
+    let make = |other: &Path| {
+        let mut file = create_new(other)?;
         file.write_all(content)?;
         file.sync_all()
-    })
+    };
+    put(path, beside, make).map_err(|e| failed(path, "write", &e))
 }
 
 /// Gives a finished file its name, so that it is there after a crash as well.
@@ -104,7 +124,18 @@ pub fn point(path: &Path, relative: &Path, file: &Path) -> Result<()> {
     if fs::read_link(path).is_ok_and(|there| there == relative) {
         return Ok(());
     }
-    put(path, |other| symlink(relative, other)).or_else(|_| put(path, |other| fs::copy(file, other).map(|_| ())))
+    let copied = |other: &Path| io::copy(&mut File::open(file)?, &mut create_new(other)?).map(|_| ());
+    let made = match put(path, beside, |other| symlink(relative, other)) {
+        Err(error) if has_no_links(&error) => put(path, beside, copied),
+        made => made,
+    };
+    made.map_err(|e| failed(path, "write", &e))
+}
+
+/// Whether a file system that knows no links says this.
+fn has_no_links(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::PermissionDenied | io::ErrorKind::Unsupported)
+        || matches!(error.raw_os_error(), Some(libc::EOPNOTSUPP | libc::ENOSYS))
 }
 
 /// A lock between processes, and threads, held until it is dropped. The same call of the system as Python's filelock uses.
@@ -162,6 +193,35 @@ mod tests {
         assert!(open_partial(&root.join("cache/a.incomplete")).is_err());
         assert!(Lock::try_take(&root.join("cache/a.incomplete")).is_err());
         assert_eq!(fs::read_to_string(root.join("victim")).unwrap(), "precious");
+        fs::remove_dir_all(root).unwrap();
+    }
+
+    #[test]
+    fn a_name_that_another_took_is_left_to_it() {
+        let root = std::env::temp_dir().join(format!("scnative-beside-{}", std::process::id()));
+        fs::create_dir_all(&root).unwrap();
+        let (path, taken) = (root.join("main"), root.join(".main.1-0.tmp"));
+        fs::write(&taken, "another's").unwrap();
+        let make = |other: &Path| create_new(other)?.write_all(b"mine");
+        let error = put(&path, |_| taken.clone(), make).unwrap_err();
+        assert!(is_taken(&error) && fs::read_to_string(&taken).unwrap() == "another's");
+        let asked = std::cell::Cell::new(0);
+        let names = |_: &Path| {
+            asked.set(asked.get() + 1);
+            if asked.get() < 3 { taken.clone() } else { root.join(".main.1-1.tmp") }
+        };
+        put(&path, names, make).unwrap();
+        assert_eq!((fs::read_to_string(&path).unwrap(), asked.get()), ("mine".into(), 3));
+        assert_eq!(fs::read_to_string(&taken).unwrap(), "another's");
+        assert_ne!(beside(&path), beside(&path));
+        // What was begun and failed is taken away again.
+        let broken = |other: &Path| create_new(other).and_then(|_| Err(io::Error::from_raw_os_error(libc::ENOSPC)));
+        assert!(put(&path, |_| root.join(".main.1-2.tmp"), broken).is_err());
+        assert_eq!(fs::read_dir(&root).unwrap().count(), 2);
+        // Only where there are no links is a file copied.
+        assert!(has_no_links(&io::Error::from_raw_os_error(libc::EPERM)));
+        assert!(has_no_links(&io::Error::from_raw_os_error(libc::EOPNOTSUPP)));
+        assert!(!has_no_links(&io::Error::from_raw_os_error(libc::EEXIST)));
         fs::remove_dir_all(root).unwrap();
     }
 

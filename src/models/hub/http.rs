@@ -137,6 +137,7 @@ impl Line {
         from: Option<u64>,
         follow: Follow,
     ) -> std::result::Result<Answer, Failure> {
+        let first = url;
         let mut url = url.to_string();
         let mut linked = None;
         for _ in 0..=REDIRECTS {
@@ -149,21 +150,23 @@ impl Line {
             let (true, Some(location)) = (matches!(answer.status, 301 | 302 | 303 | 307 | 308), location) else {
                 return Ok(Answer { linked, ..answer });
             };
-            let next = joined(&url, &location)
-                .ok_or_else(|| network(format!("{url}: redirects to {:?}, which is no address", quoted(&location))))?;
+            let next = joined(&url, &location).ok_or_else(|| {
+                network(format!("{}: redirects to {:?}, which is no address", shown(&url), quoted(shown(&location))))
+            })?;
             if follow == Follow::Server && server(&next) != server(&url) {
                 return Ok(Answer { linked, ..answer });
             }
-            if is_downgrade(&url, &next, &self.endpoint) {
+            if is_downgrade(first, &next) {
                 return Err(network(format!(
-                    "{url}: redirects from https to {:?}, which is not encrypted",
-                    quoted(&next)
+                    "{}: redirects from https to {:?}, which is not encrypted",
+                    shown(&url),
+                    quoted(shown(&next))
                 ))
                 .into());
             }
             url = next;
         }
-        Err(network(format!("{url}: redirects more than {REDIRECTS} times")).into())
+        Err(network(format!("{}: redirects more than {REDIRECTS} times", shown(&url))).into())
     }
 
     fn ask_once(&self, method: &Method, url: &str, from: Option<u64>) -> std::result::Result<Answer, Failure> {
@@ -174,7 +177,7 @@ impl Line {
         if let Some(token) = self.token.as_ref().filter(|_| self.is_endpoint(url)) {
             request = request.header("authorization", format!("Bearer {token}"));
         }
-        let request = request.body(()).map_err(|e| network(format!("{url}: is no address: {e}")))?;
+        let request = request.body(()).map_err(|e| network(format!("{}: is no address: {e}", shown(url))))?;
         let answer = self.agent.run(request).map_err(|e| self.failure(url, e))?;
         let (parts, body) = answer.into_parts();
         let status = parts.status.as_u16();
@@ -305,10 +308,10 @@ fn server(url: &str) -> Option<(String, String, u16)> {
     Some((scheme, uri.host()?.to_lowercase(), port))
 }
 
-/// Whether a redirect leads from an encrypted connection to an open one; a server that is asked by http may do that.
-fn is_downgrade(from: &str, to: &str, endpoint: &str) -> bool {
+/// Whether what was asked for by an encrypted connection would come by an open one; what is asked for by http may do that.
+fn is_downgrade(first: &str, to: &str) -> bool {
     let encrypted = |url: &str| server(url).is_some_and(|(scheme, ..)| scheme == "https");
-    encrypted(from) && !encrypted(to) && encrypted(endpoint)
+    encrypted(first) && !encrypted(to)
 }
 
 /// An address for a message: what is behind `?` may be a signature that opens it.
@@ -325,7 +328,9 @@ pub fn joined(url: &str, location: &str) -> Option<String> {
     let base: Uri = url.parse().ok()?;
     let (scheme, authority) = (base.scheme_str()?, base.authority()?.as_str());
     let location = location.split('#').next().unwrap_or_default();
-    let whole = if location.contains("://") {
+    // What comes behind the address's own beginning may hold another address.
+    let scheme_end = location.split(['/', '?']).next().unwrap_or_default().len();
+    let whole = if location[..scheme_end].ends_with(':') && location[scheme_end..].starts_with("//") {
         location.to_string()
     } else if let Some(rest) = location.strip_prefix("//") {
         format!("{scheme}://{rest}")
@@ -363,6 +368,8 @@ mod tests {
         assert_eq!(to("z?p").as_deref(), Some("https://a.b/x/z?p"));
         assert_eq!(to("//c.d/z").as_deref(), Some("https://c.d/z"));
         assert_eq!(to("http://c.d/z#f").as_deref(), Some("http://c.d/z"));
+        assert_eq!(to("z?next=https://c.d/").as_deref(), Some("https://a.b/x/z?next=https://c.d/"));
+        assert_eq!(to("/z?next=https://c.d/").as_deref(), Some("https://a.b/z?next=https://c.d/"));
         for bad in ["file:///etc/passwd", "ftp://x/y", "https://u@x/y", "http://"] {
             assert_eq!(to(bad), None, "{bad}");
         }
@@ -370,12 +377,8 @@ mod tests {
 
     #[test]
     fn an_encrypted_server_may_not_redirect_to_an_open_one() {
-        let hub = "https://hub";
-        assert!(is_downgrade("https://a/x", "http://a/x", hub) && is_downgrade("HTTPS://a/x", "http://b/x", hub));
-        assert!(
-            !is_downgrade("https://a/x", "HTTPS://b/x", hub)
-                && !is_downgrade("https://a/x", "http://b/x", "http://127.0.0.1:1")
-        );
+        assert!(is_downgrade("https://a/x", "http://a/x") && is_downgrade("HTTPS://a/x", "http://b/x"));
+        assert!(!is_downgrade("https://a/x", "HTTPS://b/x") && !is_downgrade("http://127.0.0.1:1/x", "http://b/x"));
         assert_eq!(shown("https://a/x?signature=secret"), "https://a/x");
     }
 

@@ -143,11 +143,14 @@ fn from_network(ctx: &Ctx, target: &Target, settings: &Settings) -> Result<Locat
     if !complete {
         target.check_licence(settings)?;
     }
-    let line = Arc::new(Line::new(settings));
+    let mut line = Arc::new(Line::new(settings));
     let mut steps = Vec::new();
     for (part, fallback) in target.parts.iter().zip(fallbacks) {
         steps.push(match part {
-            Part::Repository(wanted) => planned(ctx, &line, wanted, fallback, settings)?,
+            Part::Repository(wanted) => planned(ctx, &mut line, wanted, fallback, settings)?,
+            Part::Address(address) if address.is_cached(settings) && !settings.force => {
+                Step::Had(Found::File(address.file(settings)))
+            }
             Part::Address(address) => Step::Fetch(address.clone()),
         });
     }
@@ -163,15 +166,16 @@ fn from_network(ctx: &Ctx, target: &Target, settings: &Settings) -> Result<Locat
 
 /// What is to be done for one part.
 enum Step {
-    Had(Snapshot),
+    Had(Found),
     Plan(Plan),
     Fetch(Address),
 }
 
-/// A plan; or what is in the cache, if the server cannot be reached.
+/// A plan; or what is in the cache, if the server cannot be reached: the line is then a new one, for a job that fails shuts
+/// the line that it is on.
 fn planned(
     ctx: &Ctx,
-    line: &Arc<Line>,
+    line: &mut Arc<Line>,
     wanted: &Wanted,
     fallback: Option<Snapshot>,
     settings: &Settings,
@@ -179,7 +183,8 @@ fn planned(
     match (Plan::make(ctx, line, wanted, settings, fallback.is_none()), fallback) {
         (Err(error), Some(snapshot)) if error.kind == ErrorKind::Network => {
             ctx.warn(&format!("{}: the server cannot be asked ({error}); what is in the cache is used", wanted.id));
-            Ok(Step::Had(snapshot))
+            *line = Arc::new(Line::new(settings));
+            Ok(Step::Had(Found::Snapshot(snapshot)))
         }
         (plan, _) => plan.map(Step::Plan),
     }
@@ -189,8 +194,7 @@ fn missing(steps: &[Step], settings: &Settings) -> u64 {
     let bytes = |step: &Step| match step {
         Step::Had(_) => 0,
         Step::Plan(plan) => plan.missing(settings),
-        Step::Fetch(address) if address.is_cached(settings) && !settings.force => 0,
-        Step::Fetch(address) => address.size.unwrap_or(0),
+        Step::Fetch(address) => address.missing(settings),
     };
     steps.iter().fold(0, |sum, step| sum.saturating_add(bytes(step)))
 }
@@ -198,9 +202,7 @@ fn missing(steps: &[Step], settings: &Settings) -> u64 {
 /// The file of a step whose size will be known when it is there.
 fn of_unknown_size(step: &Step, settings: &Settings) -> Option<PathBuf> {
     match step {
-        Step::Fetch(address) if address.size.is_none() && (settings.force || !address.is_cached(settings)) => {
-            Some(address.file(settings))
-        }
+        Step::Fetch(address) if address.size.is_none() => Some(address.file(settings)),
         _ => None,
     }
 }
@@ -232,7 +234,7 @@ fn carried_out(ctx: &Ctx, line: &Arc<Line>, steps: Vec<Step>, settings: &Setting
     let finish = |(step, share): (Step, usize)| {
         let its: Vec<PathBuf> = files.by_ref().take(share).collect();
         match step {
-            Step::Had(snapshot) => Ok(Found::Snapshot(snapshot)),
+            Step::Had(found) => Ok(found),
             Step::Plan(plan) => plan.finish(its).map(Found::Snapshot),
             Step::Fetch(address) => Ok(Found::File(its.into_iter().next().unwrap_or_else(|| address.file(settings)))),
         }
@@ -254,7 +256,7 @@ fn gathered(target: &Target, parts: Vec<Found>, settings: &Settings) -> Located 
     for (i, (part, found)) in target.parts.iter().zip(parts).enumerate() {
         match (part, found) {
             (Part::Repository(wanted), Found::Snapshot(snapshot)) => {
-                if i == 0 {
+                if i == 0 && wanted.own {
                     located.folder =
                         wanted.subfolder.as_ref().map_or(snapshot.folder.clone(), |sub| snapshot.folder.join(sub));
                     located.commit = Some(snapshot.commit);

@@ -56,8 +56,8 @@ impl Place {
         }
     }
 
-    /// All files of the repository, page by page.
-    pub fn list(&self, line: &Line) -> Result<Vec<Entry>> {
+    /// All files of the repository, page by page. `patient` as for [`Place::commit`].
+    pub fn list(&self, line: &Line, patient: bool) -> Result<Vec<Entry>> {
         let start = format!(
             "{}/api/models/{}/tree/{}?recursive=true",
             line.endpoint,
@@ -67,7 +67,7 @@ impl Place {
         let mut next = Some(start);
         let mut entries = Vec::new();
         while let Some(url) = next {
-            let (answer, headers) = line.json(&url, &self.about(line, None), true)?;
+            let (answer, headers) = line.json(&url, &self.about(line, None), patient)?;
             let Value::Array(items) = answer else { bail!(Network, "{url}: does not answer with a list of files") };
             let before = entries.len();
             for item in &items {

@@ -5,7 +5,7 @@ use super::hash::Hash;
 use super::http::Line;
 use super::jobs::{self, Job};
 use super::layout::{Entry, RepoCache, files_below};
-use super::names::is_pattern;
+use super::names::{is_pattern, is_sha256};
 use super::repository::{Place, changed};
 use super::settings::Settings;
 use super::target::{Pick, Wanted};
@@ -13,7 +13,7 @@ use super::transfer::{Outcome, Transfer};
 use crate::error::{Error, ErrorKind, Result};
 use crate::parallel::Ctx;
 use crate::{bail, ensure};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// How often a file may change while it is downloaded.
@@ -73,6 +73,9 @@ pub fn cached(wanted: &Wanted, settings: &Settings, trust: Trust) -> Result<std:
     for (pick, path) in chosen {
         let entry = listing.iter().flatten().find(|entry| entry.path == path);
         match entry.map_or_else(|| cache.file(&commit, path), |entry| cache.has(&commit, entry)) {
+            Some(file) if !is_pinned(pick, entry, &file)? => {
+                return Ok(Err(format!("{path:?} is not what the card pins")));
+            }
             Some(file) => files.push(Had { pick: pick.clone(), path: path.into(), file }),
             None if pick.optional && trust == Trust::Likely => {}
             None => return Ok(Err(format!("{path:?} is missing"))),
@@ -109,7 +112,7 @@ impl Plan {
             let place = Place { revision: commit.clone(), ..asked };
             let entries = match listing {
                 Some(entries) => entries,
-                None => place.list(line)?,
+                None => place.list(line, patient)?,
             };
             Ok((commit, entries))
         })?;
@@ -132,9 +135,23 @@ impl Plan {
 
     /// How many bytes are not on the disk.
     pub fn missing(&self, settings: &Settings) -> u64 {
-        let commit = &self.place.revision;
-        let missing = |entry: &&(Pick, Entry)| settings.force || self.cache.has(commit, &entry.1).is_none();
-        self.files.iter().filter(missing).map(|(_, entry)| entry.size).sum()
+        let there = |entry: &Entry| if settings.force { 0 } else { self.there(entry) };
+        self.files.iter().map(|(_, entry)| entry.size.saturating_sub(there(entry))).sum()
+    }
+
+    /// How many bytes of a file are on the disk: at this commit, as a blob of another one, or as the beginning of a blob.
+    /// The names of blobs are the hashes that the server lists.
+    fn there(&self, entry: &Entry) -> u64 {
+        if self.cache.has(&self.place.revision, entry).is_some() {
+            return entry.size;
+        }
+        let size = |path: PathBuf| std::fs::metadata(path).map_or(0, |there| there.len());
+        match entry.hash() {
+            Some(hash) if size(self.cache.blob(hash.text())) == entry.size => entry.size,
+            // One that is too long is begun anew.
+            Some(hash) => Some(size(self.cache.partial(hash.text()))).filter(|&had| had <= entry.size).unwrap_or(0),
+            None => 0,
+        }
     }
 
     /// One job for each file.
@@ -164,7 +181,10 @@ impl Plan {
 /// Sees to it that a file is in the cache.
 fn have(line: &Line, cache: &RepoCache, place: &Place, pick: &Pick, entry: &Entry, force: bool) -> Result<PathBuf> {
     let path = &entry.path;
-    if let Some(file) = cache.has(&place.revision, entry).filter(|_| !force) {
+    if let Some(file) = cache.has(&place.revision, entry)
+        && !force
+        && is_pinned(pick, Some(entry), &file)?
+    {
         line.pulse.add(entry.size);
         return Ok(file);
     }
@@ -180,7 +200,11 @@ fn have(line: &Line, cache: &RepoCache, place: &Place, pick: &Pick, entry: &Entr
         cache.make_folders()?;
         let _lock = Lock::take(&cache.lock(&seen.etag), &line.pulse)?;
         let blob = cache.blob(&seen.etag);
-        if !force && std::fs::metadata(&blob).is_ok_and(|there| there.len() == size) {
+        let whole = !force && std::fs::metadata(&blob).is_ok_and(|there| there.len() == size);
+        // The name of a blob is its hash; where another is stated it is computed.
+        let named = || hash.as_ref().is_none_or(|hash| hash.text() == seen.etag);
+        let right = || hash.as_ref().map_or(Ok(true), |hash| is_of(hash, &blob, line));
+        if whole && (named() || right()?) {
             line.pulse.add(size);
             return cache.point(&place.revision, path, &seen.etag);
         }
@@ -199,6 +223,29 @@ fn have(line: &Line, cache: &RepoCache, place: &Place, pick: &Pick, entry: &Entr
         }
     }
     Err(changed(&name))
+}
+
+fn is_of(hash: &Hash, blob: &Path, line: &Line) -> Result<bool> {
+    Ok(hash.found(blob, |_| line.pulse.check())? == hash.text())
+}
+
+/// Whether a file in the cache is the one that the card pins. Of a large file the listing or the name of its blob says so;
+/// what only git names is hashed.
+fn is_pinned(pick: &Pick, entry: Option<&Entry>, file: &Path) -> Result<bool> {
+    let size = std::fs::metadata(file).map_or(0, |there| there.len());
+    if pick.size.is_some_and(|pinned| pinned != size) {
+        return Ok(false);
+    }
+    let Some(pinned) = &pick.sha256 else { return Ok(true) };
+    let listed = entry.and_then(|entry| entry.sha256.clone());
+    let named = || {
+        let blob = std::fs::read_link(file).ok()?;
+        blob.file_name()?.to_str().filter(|name| is_sha256(name)).map(String::from)
+    };
+    match listed.or_else(named) {
+        Some(known) => Ok(known == *pinned),
+        None => Ok(Hash::Sha256(pinned.clone()).found(file, |_| Ok(()))? == *pinned),
+    }
 }
 
 /// The hash that the file must have: the card's, the listing's and the etag's, which may not contradict each other.

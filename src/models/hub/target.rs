@@ -13,6 +13,8 @@ pub struct Target {
     pub card: Option<Card>,
     /// The model's own repository, if it has one, comes first.
     pub parts: Vec<Part>,
+    /// The cards whose licence must be acknowledged: any one of them says it for all.
+    licensed: Vec<Card>,
 }
 
 pub enum Part {
@@ -138,7 +140,8 @@ impl Target {
             }
         }
         parts.sort_by_key(|part| !matches!(part, Part::Repository(wanted) if wanted.own));
-        Ok(Self { name: card.id.clone(), card: Some(card), parts })
+        let licensed = card.licence.acknowledge.then(|| card.clone()).into_iter().collect();
+        Ok(Self { name: card.id.clone(), card: Some(card), parts, licensed })
     }
 
     /// A repository that a single card is about is that card's model, at another revision perhaps.
@@ -167,16 +170,16 @@ impl Target {
                 crate::models::options::listed(&ids)
             );
         }
-        // Whichever of the models it is, its licence is the repository's.
-        let licensed = cards.into_iter().find(|card| card.licence.acknowledge);
-        let card = licensed.map(|card| Card { files: Vec::new(), defaults: Default::default(), ..card });
-        Ok(Self { name: spelt.id, card, parts: vec![Part::Repository(wanted)] })
+        // Whichever of the models it is, in whichever folder, its licence is the repository's.
+        let all = registry::of_repository(&spelt.id, None)?;
+        let licensed = all.into_iter().filter(|card| card.licence.acknowledge).collect();
+        Ok(Self { name: spelt.id, card: None, parts: vec![Part::Repository(wanted)], licensed })
     }
 
     /// Fails if the licence must be acknowledged and was not.
     pub fn check_licence(&self, settings: &Settings) -> Result<()> {
-        let Some(card) = self.card.as_ref().filter(|card| card.licence.acknowledge) else { return Ok(()) };
-        if settings.acknowledged.has(&card.id) {
+        let Some(card) = self.licensed.first() else { return Ok(()) };
+        if self.licensed.iter().any(|card| settings.acknowledged.has(&card.id)) {
             return Ok(());
         }
         bail!(

@@ -12,6 +12,7 @@ use crate::models::options::Options;
 use crate::models::registry::{self, Card, Source};
 use crate::{bail, ensure};
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -108,7 +109,7 @@ fn remove_card(what: &str, settings: &Settings, removed: &mut Removed) -> Result
         match part {
             Part::Repository(wanted) if is_there(settings, &wanted.id) => {
                 let survey = survey(settings, &wanted.id)?;
-                let commits = commits(&survey, settings.revision.as_deref())?;
+                let commits = commits(&survey, settings.revision.as_deref().filter(|_| wanted.own))?;
                 let goes = |path: &str| its(wanted, path) && !others.iter().any(|card| needs(card, &survey, path));
                 clear(settings, &survey, &commits, goes, removed)?;
             }
@@ -174,17 +175,16 @@ fn clear(
     Ok(())
 }
 
-/// Removes a blob, or what there is of one, unless somebody is at it, or has made use of it by now.
+/// Removes a blob that nothing stands for by now, and what there is of one so far, unless somebody is at it.
 fn remove_blob(cache: &RepoCache, blob: &str, removed: &mut Removed) -> Result<()> {
     cache.make_folders()?;
     let Some(_lock) = Lock::try_take(&cache.lock(blob))? else {
         removed.busy.push(format!("{}: {blob}", cache.id));
         return Ok(());
     };
-    if Survey::of(&cache.folder(), cache.id.clone())?.is_used(blob) {
-        return Ok(());
+    if !Survey::of(&cache.folder(), cache.id.clone())?.is_used(blob) {
+        removed.take(&cache.blob(blob), true)?;
     }
-    removed.take(&cache.blob(blob), true)?;
     removed.take(&cache.partial(blob), true)
 }
 
@@ -250,15 +250,10 @@ fn tidy(settings: &Settings, survey: &Survey, removed: &mut Removed) -> Result<(
     for path in temporary_below(&survey.folder) {
         removed.take(&path, true)?;
     }
-    let unused: Vec<&String> =
+    let unused: BTreeSet<&String> =
         survey.blobs.keys().filter(|blob| !survey.is_used(blob)).chain(survey.partial.keys()).collect();
     for blob in unused {
-        if survey.blobs.contains_key(blob) && survey.is_used(blob) {
-            // Its beginning is left over from before it was whole.
-            removed.take(&cache.partial(blob), true)?;
-        } else {
-            remove_blob(&cache, blob, removed)?;
-        }
+        remove_blob(&cache, blob, removed)?;
     }
     let after = self::survey(settings, &survey.id)?;
     for (name, commit) in after.refs.iter().filter(|(_, commit)| !after.snapshots.contains_key(*commit)) {

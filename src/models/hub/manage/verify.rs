@@ -1,5 +1,6 @@
 //! Files in the cache against the hashes that they were promised to have.
 
+use super::super::disk::{Lock, failed};
 use super::super::hash::Hash;
 use super::super::layout::RepoCache;
 use super::super::settings::Settings;
@@ -15,6 +16,8 @@ use std::path::{Path, PathBuf};
 
 /// A file and the hash that it should have, if that is known.
 struct Check {
+    /// Of a file of a repository.
+    cache: Option<RepoCache>,
     path: String,
     file: PathBuf,
     hash: Option<Hash>,
@@ -66,8 +69,12 @@ pub fn verify(ctx: &Ctx, what: &str, options: &Options) -> Result<Value> {
             unpinned.push(check.path.clone());
             continue;
         }
-        if remove {
-            removed.extend(remove_both(&check.file)?);
+        if !remove {
+            continue;
+        }
+        match &check.cache {
+            None => removed.extend(gone(check.file.clone())?),
+            Some(cache) => removed.extend(remove_both(ctx, cache, &check.file)?),
         }
     }
     Ok(json!({
@@ -75,18 +82,34 @@ pub fn verify(ctx: &Ctx, what: &str, options: &Options) -> Result<Value> {
     }))
 }
 
-/// Removes a file of a snapshot and the blob that it stands for.
-fn remove_both(file: &Path) -> Result<Vec<PathBuf>> {
-    let blob = fs::canonicalize(file).ok();
-    let mut removed = Vec::new();
-    for path in [Some(file.to_path_buf()), blob.filter(|blob| blob != file)].into_iter().flatten() {
-        match fs::remove_file(&path) {
-            Ok(()) => removed.push(path),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-            Err(error) => return Err(super::super::disk::failed(&path, "remove", &error)),
-        }
+/// Removes a file of a snapshot, and the blob that it stands for unless somebody is at it. Of a link that leads elsewhere
+/// only the link goes; what lies in a folder that is elsewhere stays.
+fn remove_both(ctx: &Ctx, cache: &RepoCache, file: &Path) -> Result<Vec<PathBuf>> {
+    let real = |path: &Path| fs::canonicalize(path).ok();
+    let (folder, around) = (real(&cache.folder()), file.parent().and_then(real));
+    if !folder.zip(around).is_some_and(|(folder, around)| around.starts_with(folder)) {
+        ctx.warn(&format!("{}: lies outside of the cache and is left", file.display()));
+        return Ok(Vec::new());
     }
-    Ok(removed)
+    let blobs = real(&cache.folder().join("blobs"));
+    let blob = real(file).filter(|blob| blobs.is_some() && blob.parent() == blobs.as_deref());
+    let etag = blob.as_ref().and_then(|blob| blob.file_name()?.to_str());
+    let (Some(blob), Some(etag)) = (&blob, etag) else { return Ok(gone(file.into())?.into_iter().collect()) };
+    cache.make_folders()?;
+    let Some(_lock) = Lock::try_take(&cache.lock(etag))? else {
+        ctx.warn(&format!("{}: is being downloaded by somebody else and is left", file.display()));
+        return Ok(Vec::new());
+    };
+    Ok(gone(file.into())?.into_iter().chain(gone(blob.clone())?).collect())
+}
+
+/// Removes a file or a link; none if it is not there.
+fn gone(path: PathBuf) -> Result<Option<PathBuf>> {
+    match fs::remove_file(&path) {
+        Ok(()) => Ok(Some(path)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(failed(&path, "remove", &error)),
+    }
 }
 
 fn of_repository(wanted: &Wanted, settings: &Settings, checks: &mut Vec<Check>) -> Result<()> {
@@ -100,6 +123,7 @@ fn of_repository(wanted: &Wanted, settings: &Settings, checks: &mut Vec<Check>) 
         let entry = listing.iter().find(|entry| entry.path == path);
         let pinned = pick.sha256.clone().map(Hash::Sha256);
         checks.push(Check {
+            cache: Some(cache.clone()),
             path: path.into(),
             file: cache.snapshot(&commit).join(path),
             hash: pinned.or_else(|| entry.and_then(|entry| entry.hash())),
@@ -125,12 +149,13 @@ fn unlisted(
         let link = fs::read_link(cache.snapshot(commit).join(&had.path)).ok();
         let etag = link.and_then(|to| Some(to.file_name()?.to_str()?.to_string()));
         let hash = had.pick.sha256.map(Hash::Sha256).or_else(|| Hash::of_etag(etag.as_deref()?));
-        checks.push(Check { path: had.path, file: had.file, hash, size: None });
+        checks.push(Check { cache: Some(cache.clone()), path: had.path, file: had.file, hash, size: None });
     }
     Ok(())
 }
 
 fn of_address(address: &Address, settings: &Settings) -> Check {
     let file = address.file(settings);
-    Check { path: address.url.clone(), hash: address.sha256.clone().map(Hash::Sha256), size: address.size, file }
+    let hash = address.sha256.clone().map(Hash::Sha256);
+    Check { cache: None, path: address.url.clone(), hash, size: address.size, file }
 }

@@ -38,7 +38,8 @@ fn a_download_that_failed_is_resumed_by_the_next() {
     bench.is_clean();
     bench.server.behave();
     bench.server.forget();
-    bench.download(REPOSITORY, "").unwrap();
+    // The configuration was there too.
+    assert_eq!(bench.download(REPOSITORY, "").unwrap()["downloaded_bytes"], 130_002);
     assert_eq!(ranges(&bench), [range(70_000)]);
     assert_eq!(bench.blobs().1, Vec::<String>::new());
     bench.is_clean();
@@ -186,6 +187,13 @@ fn redirects_without_end_and_to_nowhere() {
     let error = bench.fails(REPOSITORY, "");
     assert!(error.kind == ErrorKind::Network && error.message.contains("file:"), "{error}");
     bench.is_clean();
+    // What opens an address is nobody's business, wherever it leads.
+    for to in ["ftp://x/y?signature=hush", "/cdn/org/model/model.safetensors?signature=hush"] {
+        bench.server.behave();
+        bench.server.always("GET /cdn", Fault::Redirect(to.into()));
+        let error = bench.fails(REPOSITORY, "");
+        assert!(error.message.contains("redirects") && !error.message.contains("hush"), "{error}");
+    }
 }
 
 #[test]

@@ -159,3 +159,70 @@ fn files_are_verified_against_their_hashes() {
     fs::remove_dir_all(bench.folder().join("listing")).unwrap();
     assert_eq!(verify(&ctx, REPOSITORY, &bench.options("")).unwrap()["ok"].as_array().unwrap().len(), 3);
 }
+
+#[test]
+fn a_download_under_way_is_not_pruned() {
+    let bench = Bench::new();
+    bench.download(REPOSITORY, "").unwrap();
+    let blob = hash::sha256(&weights());
+    let partial = bench.folder().join(format!("blobs/{blob}.incomplete"));
+    fs::write(&partial, b"begun").unwrap();
+    let lock = bench.cache.join(format!(".locks/models--org--model/{blob}.lock"));
+    let held = disk::Lock::try_take(&lock).unwrap().unwrap();
+    let done = prune(&bench.options("")).unwrap();
+    assert!(partial.exists());
+    assert_eq!((&done["freed_bytes"], done["busy"].as_array().unwrap().len()), (&json!(0), 1));
+    drop(held);
+    assert_eq!(prune(&bench.options("")).unwrap()["freed_bytes"], 5);
+    assert!(!partial.exists());
+    bench.is_clean();
+}
+
+#[test]
+fn what_lies_outside_of_the_cache_is_not_removed() {
+    let bench = Bench::new();
+    bench.download(REPOSITORY, "").unwrap();
+    let outside = bench.cache.join("outside");
+    fs::create_dir_all(&outside).unwrap();
+    let victims = [outside.join("victim"), outside.join("vocab.json")];
+    fs::write(&victims[0], vec![0; 200_000]).unwrap();
+    fs::write(&victims[1], b"[]").unwrap();
+    let pointer = bench.snapshot().join("model.safetensors");
+    fs::remove_file(&pointer).unwrap();
+    std::os::unix::fs::symlink(&victims[0], &pointer).unwrap();
+    fs::remove_dir_all(bench.snapshot().join("sub")).unwrap();
+    std::os::unix::fs::symlink(&outside, bench.snapshot().join("sub")).unwrap();
+    let options = bench.options(r#"{"remove_corrupt": true}"#);
+    let done = verify(&Ctx::new(1), REPOSITORY, &options).unwrap();
+    assert_eq!(done["corrupt"].as_array().unwrap().len(), 2);
+    assert_eq!(done["removed"], json!([pointer]));
+    assert!(victims.iter().all(|victim| victim.exists()));
+
+    // A blob that somebody is at stays.
+    let blob = bench.folder().join("blobs").join(server::git(br#"{"model_type": "scgpt"}"#));
+    fs::write(&blob, vec![b' '; 23]).unwrap();
+    let name = blob.file_name().unwrap().to_str().unwrap();
+    let held =
+        disk::Lock::try_take(&bench.cache.join(format!(".locks/models--org--model/{name}.lock"))).unwrap().unwrap();
+    assert_eq!(verify(&Ctx::new(1), REPOSITORY, &options).unwrap()["removed"], json!([]));
+    drop(held);
+    assert_eq!(verify(&Ctx::new(1), REPOSITORY, &options).unwrap()["removed"].as_array().unwrap().len(), 2);
+    assert!(!blob.exists());
+}
+
+#[test]
+fn a_revision_is_that_of_the_models_own_repository() {
+    let bench = Bench::new();
+    bench.server.put("org/ours", "model.safetensors", &weights());
+    bench.server.put("org/borrowed", "words.json", b"{}");
+    crate::models::registry::register(
+        r#"{"id": "test-borrowed", "family": "scgpt", "source": {"hf": "org/ours"}, "files": [
+            {"path": "model.safetensors", "role": "weights"},
+            {"path": "words.json", "role": "vocabulary", "source": {"hf": "org/borrowed"}}]}"#,
+    )
+    .unwrap();
+    let options = r#"{"revision": "refs/pr/1"}"#;
+    bench.download("test-borrowed", options).unwrap();
+    assert_eq!(remove("test-borrowed", &bench.options(options)).unwrap()["freed_bytes"], 200_002);
+    crate::models::registry::unregister("test-borrowed").unwrap();
+}

@@ -141,6 +141,12 @@ fn without_a_network_the_cache_is_used_with_a_warning() {
         assert_eq!(download(&ctx, REPOSITORY, &options).unwrap()["downloaded_bytes"], 0);
     }
     assert!(warnings.len() == 1 && warnings[0].contains(REPOSITORY), "{warnings:?}");
+    // A commit that is new, and cannot be listed: what was there is used at once.
+    bench.server.state.lock().unwrap().commit = "f".repeat(40);
+    bench.server.always("GET /api/models/org/model/tree", Fault::Status(500, ""));
+    bench.server.forget();
+    assert_eq!(bench.download(REPOSITORY, "").unwrap()["commit"], COMMIT);
+    assert_eq!(bench.server.count("GET /api/models/org/model/tree"), 1);
     let other = bench.fails("org/other", r#"{"endpoint": "http://127.0.0.1:1", "retries": 1}"#);
     assert_eq!(other.kind, ErrorKind::Network);
 }
@@ -220,7 +226,8 @@ fn a_new_commit_shares_what_did_not_change() {
     bench.server.state.lock().unwrap().commit = next.clone();
     bench.server.put(REPOSITORY, "config.json", b"{}");
     bench.server.forget();
-    bench.download(REPOSITORY, "").unwrap();
+    // The new configuration has the bytes of the vocabulary.
+    assert_eq!(bench.download(REPOSITORY, "").unwrap()["downloaded_bytes"], 0);
     assert_eq!(bench.server.count("GET /cdn"), 0);
     assert_eq!(read(bench.folder().join("refs/main")), next.as_bytes());
     assert_eq!(read(bench.snapshot().join("config.json")), br#"{"model_type": "scgpt"}"#);
@@ -365,4 +372,78 @@ fn files_of_other_repositories_and_addresses_come_under_the_names_that_are_asked
     bench.download("test-parts", r#"{"offline": true}"#).unwrap();
     assert_eq!(bench.server.seen().len(), 0);
     crate::models::registry::unregister("test-parts").unwrap();
+}
+
+#[test]
+fn a_model_of_several_parts_is_used_without_a_network() {
+    let bench = Bench::new();
+    bench.server.put("org/halves", "model.safetensors", &weights());
+    bench.server.put("org/words", "words.json", b"{}");
+    bench.server.put("plain", "halves.csv", b"a,b");
+    let text = format!(
+        r#"{{"id": "test-halves", "family": "scgpt", "source": {{"hf": "org/halves"}}, "files": [
+            {{"path": "model.safetensors", "role": "weights"}},
+            {{"path": "words.json", "role": "vocabulary", "source": {{"hf": "org/words"}}}},
+            {{"path": "halves.csv", "role": "table", "source": {{"url": "{}/plain/halves.csv"}}}}]}}"#,
+        bench.server.address
+    );
+    crate::models::registry::register(&text).unwrap();
+    bench.download("test-halves", "").unwrap();
+    let mut warnings = Vec::new();
+    {
+        let ctx = Ctx::new(1).with_warn(|text| warnings.push(text.to_string()));
+        let done = download(&ctx, "test-halves", &bench.options(r#"{"endpoint": "http://127.0.0.1:1"}"#)).unwrap();
+        assert_eq!(done["downloaded_bytes"], 0);
+        assert_eq!(done["files"].as_array().unwrap().len(), 3);
+    }
+    assert!(warnings.len() == 2 && warnings[1].contains("org/words"), "{warnings:?}");
+    // What is not there is fetched after the others could not be asked for.
+    fs::remove_dir_all(bench.cache.join("scnative--urls")).unwrap();
+    let done = bench.download("test-halves", r#"{"endpoint": "http://127.0.0.1:1"}"#).unwrap();
+    assert_eq!(done["downloaded_bytes"], 3);
+    crate::models::registry::unregister("test-halves").unwrap();
+}
+
+#[test]
+fn what_the_cache_has_must_be_what_the_card_pins() {
+    let bench = Bench::new();
+    let mut other = weights();
+    other[7] ^= 1;
+    bench.server.put("org/pins", "config.json", b"{}");
+    bench.server.put("org/pins", "model.safetensors", &other);
+    bench.download("org/pins", "").unwrap();
+    let text = card("test-pins", "").replace("org/model", "org/pins");
+    crate::models::registry::register(&text).unwrap();
+    let fails = |options: &str, kind: ErrorKind| assert_eq!(bench.fails("test-pins", options).kind, kind);
+    fails("", ErrorKind::Checksum);
+    fails(r#"{"offline": true}"#, ErrorKind::Offline);
+    // Without a listing the name of the blob says what it is.
+    fs::remove_dir_all(bench.cache.join("models--org--pins/listing")).unwrap();
+    fails(r#"{"offline": true}"#, ErrorKind::Offline);
+    // Of a small file the server and the listing say nothing but git's name.
+    let small =
+        text.replace(r#""role": "config""#, &format!(r#""role": "config", "sha256": "{}""#, hash::sha256(b"[]")));
+    let small = small.replace(&hash::sha256(&weights()), &hash::sha256(&other));
+    crate::models::registry::register(&small).unwrap();
+    fails(r#"{"offline": true}"#, ErrorKind::Offline);
+    fails("", ErrorKind::Checksum);
+    let right = small.replace(&hash::sha256(b"[]"), &hash::sha256(b"{}"));
+    crate::models::registry::register(&right).unwrap();
+    bench.download("test-pins", r#"{"offline": true}"#).unwrap();
+    crate::models::registry::unregister("test-pins").unwrap();
+}
+
+#[test]
+fn a_licence_is_that_of_all_folders_of_its_repository() {
+    let bench = Bench::new();
+    let text = card("test-folders", r#""licence": {"name": "No Selling", "acknowledge": true},"#);
+    crate::models::registry::register(&text.replace(REPOSITORY, "org/folders")).unwrap();
+    bench.server.put("org/folders", "sub/model.safetensors", &weights());
+    assert_eq!(bench.fails("org/folders:sub", "").kind, ErrorKind::Licence);
+    assert_eq!(bench.server.seen().len(), 0);
+    let options = bench.options(r#"{"acknowledge_licence": "test-folders"}"#);
+    let settings = Settings::from(&options).unwrap();
+    let located = locate(&Ctx::new(1), "org/folders:sub", &settings).unwrap();
+    assert!(located.card.is_none());
+    crate::models::registry::unregister("test-folders").unwrap();
 }
