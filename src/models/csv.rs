@@ -22,7 +22,9 @@ impl Csv {
     }
 
     pub fn parse(name: String, text: &str) -> Result<Self> {
-        let mut rows = records(text);
+        let Some(mut rows) = records(text) else {
+            bail!(Config, "{name}: has a quote that does not end, must have another one")
+        };
         ensure!(!rows.is_empty(), Config, "{name}: is empty, must have a header");
         let header = rows.remove(0);
         let wrong = rows.iter().position(|row| row.len() != header.len());
@@ -42,8 +44,9 @@ impl Csv {
     }
 }
 
-/// The records of a text, empty lines left out.
-fn records(text: &str) -> Vec<Vec<String>> {
+/// The records of a text, empty lines left out; none if a quote does not end. A quote begins a quoted field where it is
+/// the first character, and is one like others elsewhere.
+fn records(text: &str) -> Option<Vec<Vec<String>>> {
     let mut records = Vec::new();
     let mut record = Vec::new();
     let mut field = String::new();
@@ -55,7 +58,8 @@ fn records(text: &str) -> Vec<Vec<String>> {
                 characters.next();
                 field.push('"');
             }
-            '"' => quoted = !quoted,
+            '"' if quoted => quoted = false,
+            '"' if field.is_empty() => quoted = true,
             ',' if !quoted => record.push(std::mem::take(&mut field)),
             '\r' if !quoted => {}
             '\n' if !quoted => {
@@ -67,11 +71,14 @@ fn records(text: &str) -> Vec<Vec<String>> {
             c => field.push(c),
         }
     }
+    if quoted {
+        return None;
+    }
     if !(record.is_empty() && field.is_empty()) {
         record.push(field);
         records.push(record);
     }
-    records
+    Some(records)
 }
 
 #[cfg(test)]
@@ -84,6 +91,13 @@ mod tests {
         assert_eq!(csv.rows, [["A", "long, non-coding"], ["B", "says \"b\""]]);
         assert_eq!(csv.column("about").unwrap(), 1);
         assert!(csv.column("start").is_err_and(|e| e.message.contains("gene, about")));
+    }
+
+    #[test]
+    fn quotes_within_a_field_are_kept_and_open_ones_refused() {
+        let csv = Csv::parse("t".into(), "a,b\n5\" end,2\n").unwrap();
+        assert_eq!(csv.rows, [["5\" end", "2"]]);
+        assert!(Csv::parse("t".into(), "a,b\n\"1,2\n").is_err_and(|e| e.message.contains("does not end")));
     }
 
     #[test]

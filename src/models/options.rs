@@ -6,6 +6,9 @@ use serde_json::{Map, Value};
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 
+/// The largest whole number: up to 2^53 each is also a floating-point number.
+const MOST: u64 = 1 << 53;
+
 /// Options as the caller gave them. Ask for each with its default, then call [`Options::finish`].
 #[derive(Default)]
 pub struct Options {
@@ -57,8 +60,11 @@ impl Options {
     }
 
     pub fn integer(&self, name: &str) -> Result<Option<i64>> {
-        self.given(name, "a whole number", |v| {
-            v.as_i64().or_else(|| v.as_f64().filter(|x| x.fract() == 0.0).map(|x| x as i64))
+        self.given(name, "a whole number of at most 2^53", |v| {
+            // Beyond 2^53 a number with a point does not say which whole number it is.
+            let whole = |x: &f64| x.fract() == 0.0 && x.abs() <= MOST as f64;
+            let read = v.as_i64().or_else(|| v.as_f64().filter(whole).map(|x| x as i64))?;
+            (read.unsigned_abs() <= MOST).then_some(read)
         })
     }
 
@@ -125,5 +131,20 @@ pub fn listed<T: AsRef<str>>(words: &[T]) -> String {
         None => "none".into(),
         Some((last, [])) => last.clone(),
         Some((last, others)) => format!("{} or {last}", others.join(", ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whole_numbers_are_exact_or_refused() {
+        let read = |text: &str| Options::parse(&format!("{{\"n\": {text}}}")).unwrap().integer("n");
+        assert_eq!(read("9007199254740992").unwrap(), Some(1 << 53));
+        assert_eq!(read("-3.0").unwrap(), Some(-3));
+        for wrong in ["18446744073709551615", "9007199254740994", "1e300", "-1e300", "0.5"] {
+            assert!(read(wrong).is_err_and(|e| e.message.contains("must be a whole number")), "{wrong}");
+        }
     }
 }

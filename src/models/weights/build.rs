@@ -122,7 +122,7 @@ impl Machine<'_> {
 
     /// The storage that a persistent id of torch names: ("storage", type, key, where it was, number of elements, ...).
     pub fn persistent(&mut self, reference: Item) -> Result<Item> {
-        if self.mode == Storages::InPlace {
+        if matches!(self.mode, Storages::InPlace | Storages::Nowhere) {
             return Err(self.wrong("it refers to a storage beside it, which a bare pickle does not have"));
         }
         let parts = self.items(reference)?;
@@ -267,7 +267,7 @@ impl Machine<'_> {
     /// A storage that is a torch file within the pickle, as bytes.
     fn blob(&mut self, arguments: &[Item]) -> Result<Item> {
         let [bytes] = *arguments else { return Err(self.wrong("a torch blob has other than one part")) };
-        if self.mode == Storages::BesideNested {
+        if matches!(self.mode, Storages::BesideNested | Storages::Nowhere) {
             return Err(self.wrong("a torch blob lies in another one, as no torch writes"));
         }
         let bytes = self.raw(bytes)?;
@@ -275,6 +275,8 @@ impl Machine<'_> {
         self.spend_bytes(bytes.len())?;
         let name = format!("{}: a torch blob in its pickle", self.source);
         let (layout, bytes) = Torch::storage(Bytes::held(name, bytes))?;
+        // It may have been compressed.
+        self.spend_bytes(bytes.len())?;
         let place = Storage::Held(Arc::new(bytes));
         let length = layout.shape.iter().product::<usize>() * layout.kind.size();
         self.make(Node::Storage(Stored { kind: Some(layout.kind), bytes: length, place }))

@@ -25,17 +25,21 @@ impl Drawn {
     /// Normal, with a variance of 1 over the last axis' length, so that sums over it are neither large nor small; biases and
     /// running means are 0, other vectors (the scales of norms) 1.
     pub fn tensor(&self, name: &str, shape: &[usize]) -> Result<Tensor> {
-        let n = shape.iter().product();
+        let mut values: Vec<f32> = Vec::new();
+        let n = match shape.iter().try_fold(1usize, |n, &extent| n.checked_mul(extent)) {
+            Some(n) if values.try_reserve_exact(n).is_ok() => n,
+            _ => bail!(OutOfMemory, "{name}: memory for shape {shape:?} could not be had"),
+        };
         let zero = ["bias", "running_mean", "beta"].iter().any(|end| name.ends_with(end));
-        let values: Vec<f32> = match shape.len() {
-            0 | 1 if zero => vec![0.0; n],
-            0 | 1 => vec![1.0; n],
+        match shape.len() {
+            0 | 1 if zero => values.resize(n, 0.0),
+            0 | 1 => values.resize(n, 1.0),
             _ => {
                 let mut random = Random::new(self.seed, DOMAIN, hash(name));
                 let spread = 1.0 / (shape[shape.len() - 1].max(1) as f64).sqrt();
-                (0..n).map(|_| (spread * random.normal()) as f32).collect()
+                values.extend((0..n).map(|_| (spread * random.normal()) as f32));
             }
-        };
+        }
         Ok(Tensor::from_vec(values, shape, &Device::Cpu)?)
     }
 
@@ -60,6 +64,8 @@ mod tests {
         assert_eq!(draw(1, "a.weight"), draw(1, "a.weight"));
         assert_ne!(draw(1, "a.weight"), draw(2, "a.weight"));
         assert_ne!(draw(1, "a.weight"), draw(1, "b.weight"));
+        let error = Drawn::new(0).tensor("x", &[1 << 40, 1 << 40]).unwrap_err();
+        assert_eq!(error.kind, crate::error::ErrorKind::OutOfMemory);
         let vector = |name| Drawn::new(0).tensor(name, &[2]).unwrap().to_vec1::<f32>().unwrap();
         assert_eq!((vector("norm.weight"), vector("norm.bias")), (vec![1.0; 2], vec![0.0; 2]));
     }

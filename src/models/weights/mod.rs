@@ -28,8 +28,14 @@ use crate::bail;
 use crate::error::Result;
 use candle_core::{DType, Device, Tensor};
 use serde_json::{Value, json};
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
+
+/// Elements that a tensor may have: ten times the largest table of a published model.
+const ELEMENTS: usize = 1 << 33;
+/// Elements of all zeros that stand in for what is wrong, and how many tensors may be wrong, before a load is given up.
+const STAND_INS: usize = 1 << 30;
+const WRONG: usize = 10_000;
 
 /// The weights that a model took, by their names, and what was wrong.
 #[derive(Default, Clone)]
@@ -68,6 +74,9 @@ pub struct Loader<'a> {
     names: BTreeMap<String, String>,
     /// None keeps each tensor's own type.
     dtype: Option<DType>,
+    /// Two names of the file's that are one of the model's.
+    clash: Option<[String; 2]>,
+    stand_ins: Cell<usize>,
     taken: RefCell<Tensors>,
     report: RefCell<Report>,
 }
@@ -77,9 +86,14 @@ impl<'a> Loader<'a> {
     /// tensors are converted to `dtype`, if one is given; f64 always becomes f32.
     pub fn new(file: &'a WeightFile, dtype: Option<DType>, rename: impl Fn(&str) -> String) -> Self {
         let bare = |name: &str| name.strip_prefix("module.").unwrap_or(name).to_string();
-        let names = file.names().into_iter().map(|name| (rename(&bare(&name)), name)).collect();
+        let (mut names, mut clash) = (BTreeMap::new(), None);
+        for name in file.names() {
+            if let Some(other) = names.insert(rename(&bare(&name)), name.clone()) {
+                clash.get_or_insert([other, name]);
+            }
+        }
         let report = Report { source: file.source(), ..Default::default() };
-        Self { file, names, dtype, taken: Default::default(), report: report.into() }
+        Self { file, names, dtype, clash, stand_ins: Cell::new(0), taken: Default::default(), report: report.into() }
     }
 
     /// Whether there is no file: weights are drawn as they are asked for.
@@ -102,11 +116,18 @@ impl<'a> Loader<'a> {
     }
 
     /// A tensor of this shape. If it is missing or of another shape that is noted for the report, and zeros stand in until
-    /// [`Loader::finish`] fails.
+    /// [`Loader::finish`] fails, or so much is wrong that there is no use in going on.
     pub fn get(&self, name: &str, shape: &[usize]) -> Result<Tensor> {
         if let Some(tensor) = self.taken.borrow().get(name) {
             return Ok(tensor.clone());
         }
+        let elements = shape.iter().try_fold(1usize, |n, &extent| n.checked_mul(extent));
+        let Some(elements) = elements.filter(|&n| n <= ELEMENTS) else {
+            bail!(
+                Config,
+                "{name}: would be of shape {shape:?} by the configuration, must have at most {ELEMENTS} elements"
+            )
+        };
         if let WeightFile::Drawn(drawn) = self.file {
             let tensor = self.converted(drawn.tensor(name, shape)?)?;
             self.taken.borrow_mut().insert(name.into(), tensor.clone());
@@ -124,6 +145,11 @@ impl<'a> Loader<'a> {
             Some(_) => false,
         };
         if wrong {
+            self.stand_ins.set(self.stand_ins.get().saturating_add(elements));
+            let report = self.report.borrow();
+            if self.stand_ins.get() > STAND_INS || report.missing.len() + report.mismatched.len() > WRONG {
+                bail!(Weights, "{}", complaint(&report));
+            }
             return Ok(Tensor::zeros(1, DType::F32, &Device::Cpu)?.broadcast_as(shape)?);
         }
         let tensor = self.converted(self.file.tensor(&self.names[name])?)?;
@@ -147,6 +173,9 @@ impl<'a> Loader<'a> {
     /// The weights and the report. Missing and mismatched tensors are an error that lists them, and so are tensors that
     /// nobody asked for, unless `ignorable` knows them: names, or patterns in which `*` stands for anything.
     pub fn finish(self, ignorable: &[&str]) -> Result<Loaded> {
+        if let Some([one, other]) = &self.clash {
+            bail!(Weights, "{}: {one} and {other} are one and the same tensor of the model", self.file.source());
+        }
         let taken = self.taken.into_inner();
         let mut report = self.report.into_inner();
         for name in self.names.keys().filter(|name| !taken.contains_key(*name)) {

@@ -44,6 +44,8 @@ pub(super) enum Storages {
     Beside,
     /// As `Beside`, in a blob that is in a pickle itself and may not have another one within.
     BesideNested,
+    /// Nowhere: the pickle has none.
+    Nowhere,
 }
 
 /// What a pickle held.
@@ -62,6 +64,11 @@ pub(super) struct StorageKey {
 }
 
 pub(super) fn run(bytes: &[u8], source: &str, storages: Storages) -> Result<Pickled> {
+    run_within(bytes, bytes.len(), source, storages)
+}
+
+/// A pickle that may make as much as one of `size` bytes: of a compressed one, what the file holds of it.
+pub(super) fn run_within(bytes: &[u8], size: usize, source: &str, storages: Storages) -> Result<Pickled> {
     ensure!(bytes.len() <= SIZE, Checkpoint, "{source}: is a pickle of {} bytes, the limit is {SIZE}", bytes.len());
     let mut machine = Machine {
         bytes,
@@ -74,8 +81,8 @@ pub(super) fn run(bytes: &[u8], source: &str, storages: Storages) -> Result<Pick
         nodes: Vec::new(),
         storages: Vec::new(),
         keys: HashMap::new(),
-        values_left: (1 << 20) + bytes.len().saturating_mul(VALUES_A_BYTE).min(VALUES),
-        bytes_left: (64 << 20) + bytes.len().saturating_mul(COPIES),
+        values_left: (1 << 20) + size.saturating_mul(VALUES_A_BYTE).min(VALUES),
+        bytes_left: (64 << 20) + size.saturating_mul(COPIES),
     };
     let top = machine.run()?;
     let end = machine.at;
@@ -739,19 +746,28 @@ impl<'a> Machine<'a> {
             }
             Some(Node::Object(class, items)) => {
                 let (class, length) = (class.to_string(), items.len());
+                self.spend_bytes(class.len())?;
                 let parts = self.trees(number, length, depth)?;
                 Ok(Value::Object(Box::new(Object { class, parts })))
             }
             Some(Node::Global(Allowed { global: Global::Dtype(_), name, .. })) => {
-                Ok(Value::Text(format!("torch.{name}")))
+                let text = format!("torch.{name}");
+                self.spend_bytes(text.len())?;
+                Ok(Value::Text(text))
             }
             Some(Node::Global(allowed)) => {
                 let class = format!("{}.{}", allowed.module, allowed.name);
+                self.spend_bytes(class.len() + size_of::<Object>())?;
                 Ok(Value::Object(Box::new(Object { class, parts: Vec::new() })))
             }
-            Some(Node::Tensor(view)) => Ok(Value::Tensor(Box::new(view.as_ref().clone()))),
-            Some(Node::Storage(stored)) => Ok(Value::Tensor(Box::new(stored.view()))),
+            Some(Node::Tensor(view)) => Ok(Value::Tensor(view.clone())),
+            Some(Node::Storage(stored)) => {
+                let view = stored.view();
+                self.spend_bytes(size_of::<TensorView>() + 2 * size_of::<usize>())?;
+                Ok(Value::Tensor(Arc::new(view)))
+            }
             Some(Node::Elements(_)) => {
+                self.spend_bytes(size_of::<Object>())?;
                 Ok(Value::Object(Box::new(Object { class: "numpy.dtype".into(), parts: vec![] })))
             }
             Some(Node::Blank) | None => Err(self.wrong("an array has no numbers")),

@@ -422,6 +422,69 @@ fn a_tensor_within_a_plain_pickle() {
 }
 
 #[test]
+fn blobs_do_not_nest() {
+    let zipped = |pickle: &[u8]| archive(&[("x/data.pkl", pickle)], CompressionMethod::Stored);
+    let mut inner = blob(&[1., 2., 3., 4.]);
+    for _ in 0..3 {
+        inner = zipped(&tensor_in_pickle(&inner));
+    }
+    assert!(refused(unpickled(&tensor_in_pickle(&inner))).message.contains("lies in another one"));
+    // In the part of the old format that says of which version it is.
+    let mut stream = blob(&[1.]);
+    let hidden = tensor_in_pickle(&blob(&[1., 2., 3., 4.]));
+    let version = stream.windows(3).position(|w| w == b"\x80\x02M").unwrap() + 2;
+    stream.splice(version..version, [&hidden[2..hidden.len() - 1], b"0"].concat());
+    assert!(refused(of(&stream)).message.contains("lies in another one"));
+}
+
+#[test]
+fn tensors_are_shared_and_names_are_counted() {
+    let mut pickle = tensor_pickle("FloatStorage", 6, &[2, 3], &[3, 1]);
+    pickle.pop();
+    // A list of the same dict again and again.
+    pickle.extend(b"q\x63]q\x64(");
+    pickle.extend(b"h\x63".repeat(300_000));
+    pickle.extend(b"e.");
+    let before = peak();
+    let numbers = [0; 24];
+    let bytes = archive(&[("x/data.pkl", &pickle), ("x/data/0", &numbers)], CompressionMethod::Deflated);
+    let _ = of(&bytes);
+    assert!(peak() - before < 400 << 20, "{} bytes more", peak() - before);
+}
+
+#[test]
+fn compressed_storages_have_a_limit() {
+    let numbers = vec![0; 65 << 20];
+    let pickle = tensor_pickle("FloatStorage", 65 << 18, &[2, 3], &[3, 1]);
+    let bytes = archive(&[("x/data.pkl", &pickle), ("x/data/0", &numbers)], CompressionMethod::Deflated);
+    assert!(refused(of(&bytes)).message.contains("compressed ones, the limit is"));
+}
+
+#[test]
+fn a_loader_gives_up_before_memory_does() {
+    use super::{Loader, drawn::Drawn};
+    let scratch = Scratch::new();
+    let path = scratch.0.join("w.safetensors");
+    save(&path, &Tensors::from([("module.a".into(), f32s(&[1.])), ("a".into(), f32s(&[2.]))]), &BTreeMap::new())
+        .unwrap();
+    let file = WeightFile::open(&path).unwrap();
+    let error = Loader::new(&file, None, str::to_string).finish(&["*"]).err().unwrap();
+    assert!(error.kind == ErrorKind::Weights && error.message.contains("a and module.a"), "{error}");
+    for file in [&file, &WeightFile::Drawn(Drawn::new(1))] {
+        let loader = Loader::new(file, None, str::to_string);
+        assert_eq!(loader.get("b", &[1 << 40, 1 << 40]).unwrap_err().kind, ErrorKind::Config);
+        assert_eq!(loader.get("b", &[1 << 40]).unwrap_err().kind, ErrorKind::Config);
+    }
+    let loader = Loader::new(&file, None, str::to_string);
+    let failed = (0..20_000).find_map(|i| loader.get(&format!("layer.{i}"), &[4]).err().map(|e| (i, e)));
+    let (i, error) = failed.unwrap();
+    assert!(i == 10_000 && error.message.contains("missing: layer.0"), "{error}");
+    let loader = Loader::new(&file, None, str::to_string);
+    loader.get("b", &[1 << 30]).unwrap();
+    assert_eq!(loader.get("c", &[1]).unwrap_err().kind, ErrorKind::Weights);
+}
+
+#[test]
 fn globals_that_are_not_data_are_refused() {
     for (module, name) in [
         ("os", "system"),

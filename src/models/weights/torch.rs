@@ -16,6 +16,7 @@ use candle_core::Tensor;
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::io::{Cursor, Read};
+use std::sync::Arc;
 
 /// The names under which training scripts put the state dict beside other things.
 const WRAPPERS: [&str; 5] = ["state_dict", "model_state_dict", "model", "module", "net"];
@@ -29,12 +30,19 @@ const ENTRIES: usize = 1 << 20;
 /// Bytes of a pickle in the old format, and of a compressed one in an archive.
 const PICKLE: usize = 64 << 20;
 
+/// Bytes of a compressed storage for each byte that the file has of it, above as many as a pickle may have: numbers of
+/// weights hardly shrink.
+const INFLATED: usize = 16;
+
+/// Bytes of the names of all tensors: a name is made of all keys that lead to its tensor, so it may repeat a long one.
+const NAMES: usize = 256 << 20;
+
 /// A checkpoint: its tree of values, and the tensors of its state dict by name.
 pub struct Torch {
     bytes: Bytes,
     value: Value,
     places: Vec<Place>,
-    tensors: BTreeMap<String, TensorView>,
+    tensors: BTreeMap<String, Arc<TensorView>>,
 }
 
 /// Where a storage lies in the file.
@@ -53,7 +61,7 @@ impl Torch {
     /// "state_dict", "model_state_dict", "model", "module", "net" if the whole has no tensors of its own.
     pub fn open(bytes: Bytes, keys: &[&str]) -> Result<Self> {
         let (value, places) = if bytes.all().starts_with(b"PK") {
-            archive(&bytes)?
+            archive(&bytes, Storages::Beside)?
         } else if is_stream(bytes.all()) {
             stream(&bytes, Storages::Beside)?
         } else {
@@ -65,14 +73,17 @@ impl Torch {
             None => bail!(Weights, "{}: has no {}; its keys are {}", bytes.name, keys.join("."), keys_of(&value)),
         };
         let mut tensors = BTreeMap::new();
-        flatten(state, String::new(), &mut tensors);
+        let mut left = NAMES;
+        if flatten(state, String::new(), &mut tensors, &mut left).is_none() {
+            bail!(Checkpoint, "{}: the names of its tensors have more than {NAMES} bytes", bytes.name);
+        }
         Ok(Self { bytes, value, places, tensors })
     }
 
     /// The storage that a blob within a pickle holds: its layout as a vector, and its bytes.
     pub(super) fn storage(bytes: Bytes) -> Result<(Layout, Vec<u8>)> {
         let (value, places) = if bytes.all().starts_with(b"PK") {
-            archive(&bytes)?
+            archive(&bytes, Storages::BesideNested)?
         } else {
             ensure!(is_stream(bytes.all()), Checkpoint, "{}: is not of torch's format", bytes.name);
             stream(&bytes, Storages::BesideNested)?
@@ -81,7 +92,7 @@ impl Torch {
             Value::Tensor(view) if view.layout.shape.len() == 1 && view.layout.offset == 0 => match view.storage {
                 Storage::File(number) => {
                     let raw = place(&bytes, &places, number)?.into_owned();
-                    Ok((view.layout, raw))
+                    Ok((view.layout.clone(), raw))
                 }
                 Storage::Held(_) => bail!(Checkpoint, "{}: is not a storage", bytes.name),
             },
@@ -177,19 +188,19 @@ fn stream(bytes: &Bytes, mode: Storages) -> Result<(Value, Vec<Place>)> {
         at += read.end;
         Ok((read, at))
     };
-    next(Storages::InPlace)?;
-    match next(Storages::InPlace)?.0.value {
+    next(Storages::Nowhere)?;
+    match next(Storages::Nowhere)?.0.value {
         Value::Int(1001) => {}
         other => bail!(Checkpoint, "{name}: is of version {other:?} of torch's old format, only 1001 is read"),
     }
-    let machine = next(Storages::InPlace)?.0.value;
+    let machine = next(Storages::Nowhere)?.0.value;
     ensure!(
         matches!(machine.get("little_endian"), Some(Value::Bool(true))),
         Checkpoint,
         "{name}: was written on a big-endian machine, only little-endian files are read"
     );
     let (read, _) = next(mode)?;
-    let (keys, mut at) = next(Storages::InPlace)?;
+    let (keys, mut at) = next(Storages::Nowhere)?;
     let Value::List(keys) = keys.value else { bail!(Checkpoint, "{name}: has no list of its storages") };
     let numbers: HashMap<&str, usize> = read.storages.iter().enumerate().map(|(i, s)| (s.key.as_str(), i)).collect();
     let mut places = vec![None; read.storages.len()];
@@ -259,7 +270,7 @@ fn entries(bytes: &Bytes) -> Result<HashMap<String, Place>> {
 }
 
 /// The zip format.
-fn archive(bytes: &Bytes) -> Result<(Value, Vec<Place>)> {
+fn archive(bytes: &Bytes, mode: Storages) -> Result<(Value, Vec<Place>)> {
     let name = &bytes.name;
     let entries = entries(bytes)?;
     let mut pickles = entries.keys().filter(|path| *path == "data.pkl" || path.ends_with("/data.pkl"));
@@ -272,7 +283,8 @@ fn archive(bytes: &Bytes) -> Result<(Value, Vec<Place>)> {
         let little = order.trim_ascii() == b"little";
         ensure!(little, Checkpoint, "{name}: was written on a big-endian machine, only little-endian files are read");
     }
-    let read = pickle::run(&small(bytes, entries[path], &format!("{name}: its data.pkl"))?, name, Storages::Beside)?;
+    let entry = entries[path];
+    let read = pickle::run_within(&small(bytes, entry, &format!("{name}: its data.pkl"))?, entry.stored, name, mode)?;
     let mut places = Vec::with_capacity(read.storages.len());
     let mut used = HashSet::new();
     for storage in &read.storages {
@@ -286,6 +298,15 @@ fn archive(bytes: &Bytes) -> Result<(Value, Vec<Place>)> {
             storage.key,
             place.length,
             storage.bytes
+        );
+        let most = place.stored.saturating_mul(INFLATED).max(PICKLE);
+        ensure!(
+            !place.deflated || place.length <= most,
+            Checkpoint,
+            "{name}: storage {} has {} bytes out of {} compressed ones, the limit is {most}",
+            storage.key,
+            place.length,
+            place.stored
         );
         places.push(place);
     }
@@ -335,30 +356,40 @@ fn has_tensors(value: &Value) -> bool {
     }
 }
 
-/// All tensors of a tree, under the names that lead to them, with dots between.
-fn flatten(value: &Value, name: String, tensors: &mut BTreeMap<String, TensorView>) {
-    let below = |key: &str| if name.is_empty() { key.to_string() } else { format!("{name}.{key}") };
+/// All tensors of a tree, under the names that lead to them, with dots between; none if the names have more bytes
+/// than are left.
+fn flatten(
+    value: &Value,
+    name: String,
+    tensors: &mut BTreeMap<String, Arc<TensorView>>,
+    left: &mut usize,
+) -> Option<()> {
+    let below = |key: &str, left: &mut usize| {
+        *left = left.checked_sub(name.len() + key.len() + 1)?;
+        Some(if name.is_empty() { key.to_string() } else { format!("{name}.{key}") })
+    };
     match value {
         Value::Tensor(view) => {
             let name = if name.is_empty() { ALONE.to_string() } else { name };
-            tensors.insert(name, view.as_ref().clone());
+            tensors.insert(name, view.clone());
         }
         Value::Dict(items) => {
             for (key, item) in items {
                 match key {
-                    Value::Text(key) => flatten(item, below(key), tensors),
-                    Value::Int(key) => flatten(item, below(&key.to_string()), tensors),
+                    Value::Text(key) => flatten(item, below(key, left)?, tensors, left)?,
+                    Value::Int(key) => flatten(item, below(&key.to_string(), left)?, tensors, left)?,
                     _ => {}
                 }
             }
         }
         Value::List(items) | Value::Tuple(items) => {
             for (i, item) in items.iter().enumerate() {
-                flatten(item, below(&i.to_string()), tensors);
+                flatten(item, below(&i.to_string(), left)?, tensors, left)?;
             }
         }
         _ => {}
     }
+    Some(())
 }
 
 /// The keys of a dict, for a message.

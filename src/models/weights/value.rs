@@ -21,7 +21,7 @@ pub enum Value {
     /// In the order in which it was filled; of equal keys the last one counts.
     Dict(Vec<(Value, Value)>),
     /// torch's tensors and storages, numpy's arrays of numbers.
-    Tensor(Box<TensorView>),
+    Tensor(Arc<TensorView>),
     Object(Box<Object>),
 }
 
