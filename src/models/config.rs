@@ -6,7 +6,6 @@ use crate::error::Result;
 use serde_json::{Map, Value, json};
 use std::cell::RefCell;
 use std::collections::BTreeSet;
-use std::fs;
 use std::path::Path;
 
 /// A configuration that is being read. Ask for each key with its default, then call [`Config::finish`]: a key that was
@@ -39,14 +38,9 @@ impl Config {
     }
 
     pub fn read(path: &Path) -> Result<Self> {
-        let text = match fs::read_to_string(path) {
-            Ok(text) => text,
-            Err(error) => bail!(Io, "{}: cannot be read: {error}", path.display()),
-        };
-        match serde_json::from_str(&text) {
-            Ok(Value::Object(given)) => Ok(Self::new(path.display().to_string(), given)),
-            Ok(_) => bail!(Config, "{}: is not a JSON object", path.display()),
-            Err(error) => bail!(Config, "{}: is not JSON: {error}", path.display()),
+        match super::folder::json(path)? {
+            Value::Object(given) => Ok(Self::new(path.display().to_string(), given)),
+            _ => bail!(Config, "{}: is not a JSON object", path.display()),
         }
     }
 

@@ -15,7 +15,6 @@ use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
 
 const CONFIG: &str = "config.json";
 const WEIGHTS: &str = "model.safetensors";
@@ -30,9 +29,15 @@ pub fn export(ctx: &Ctx, model: &dyn Model, folder: &Path, overwrite: bool) -> R
     let mut names = vec![CONFIG, WEIGHTS];
     names.extend(files.iter().map(|(name, _)| name.as_str()));
     let place = Place::new(folder)?;
-    let filled = place.check(&names, overwrite)?;
+    place.check(&names, overwrite)?;
     let temporary = place.beside("new");
-    let written = fill(ctx, model, &files, &temporary).and_then(|()| place.publish(&temporary, filled));
+    // If there is such a folder already it is another call's, and is left alone.
+    fs::create_dir(&temporary).map_err(|error| failed(&temporary, error))?;
+    let written = fill(ctx, model, &files, &temporary).and_then(|()| {
+        // Writing takes a while, in which somebody may have put something else there.
+        let filled = place.check(&names, overwrite)?;
+        place.publish(&temporary, filled)
+    });
     if written.is_err() {
         // What is half written is of no use; that it cannot be removed is the lesser error.
         let _ = fs::remove_dir_all(&temporary);
@@ -42,7 +47,6 @@ pub fn export(ctx: &Ctx, model: &dyn Model, folder: &Path, overwrite: bool) -> R
 
 fn fill(ctx: &Ctx, model: &dyn Model, files: &[(String, Vec<u8>)], folder: &Path) -> Result<()> {
     ctx.poll(0.0)?;
-    fs::create_dir(folder).map_err(|error| failed(folder, error))?;
     for (name, bytes) in files {
         write(&folder.join(name), bytes)?;
     }
@@ -134,10 +138,8 @@ impl Place {
 
     /// A name in the same folder, and so on the same disk, that no other call of this process or another one has.
     fn beside(&self, what: &str) -> PathBuf {
-        static CALLS: AtomicU64 = AtomicU64::new(0);
-        let call = CALLS.fetch_add(1, Ordering::Relaxed);
         let name = self.name.to_string_lossy();
-        self.parent.join(format!(".{name}.{what}.{}.{call}", std::process::id()))
+        self.parent.join(format!(".{name}.{what}.{}", safetensors::unique()))
     }
 
     /// Gives the folder that was written its name. An earlier one is moved aside first, and comes back if that fails.
@@ -251,6 +253,31 @@ mod tests {
         assert!(run(Path::new("/"), true).is_err());
         let left: Vec<_> = fs::read_dir(&base).unwrap().map(|entry| entry.unwrap().file_name()).collect();
         assert_eq!(left.len(), 2, "{left:?}");
+    }
+
+    #[test]
+    fn what_is_added_while_writing_is_not_lost() {
+        let Some(path) = fixture(NAMES[0]) else { return };
+        let (model, base) = (load(&path), scratch("added"));
+        let folder = base.join("model");
+        export(&Ctx::new(1), model.as_ref(), &folder, false).unwrap();
+        let notes = folder.join("notes.txt");
+        let mut calls = 0;
+        let mut add = |_| {
+            calls += 1;
+            fs::write(&notes, "mine").unwrap();
+            true
+        };
+        let ctx = Ctx::new(1).with_progress(&mut add);
+        // The first poll of a context is silent, the next one comes when this time has passed.
+        ctx.poll(0.0).unwrap();
+        std::thread::sleep(std::time::Duration::from_millis(60));
+        let error = export(&ctx, model.as_ref(), &folder, true).unwrap_err();
+        assert!(error.message.contains("notes.txt"), "{error}");
+        drop(ctx);
+        assert!(calls > 0);
+        assert_eq!(fs::read_to_string(&notes).unwrap(), "mine");
+        assert_eq!(fs::read_dir(&base).unwrap().count(), 1);
     }
 
     #[test]

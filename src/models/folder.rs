@@ -5,12 +5,16 @@ use super::options::Options;
 use super::weights::WeightFile;
 use super::weights::drawn::Drawn;
 use super::weights::value::Value as Tree;
-use crate::bail;
 use crate::error::Result;
+use crate::{bail, ensure};
 use candle_core::DType;
 use serde_json::{Map, Value};
-use std::fs;
+use std::fs::File;
+use std::io::Read;
 use std::path::{Path, PathBuf};
+
+/// Bytes of a JSON file: several times those of the largest vocabulary.
+const JSON: u64 = 256 << 20;
 
 /// A folder with a configuration, weights, and what else a family needs; and how it is to be loaded.
 pub struct Folder {
@@ -88,53 +92,86 @@ impl Folder {
 
     /// A dictionary from text to numbers: a JSON object, or a pickled dict, whose numbers may be numpy's. In the file's order.
     pub fn dictionary(&self, names: &[&str], what: &str) -> Result<Vec<(String, f64)>> {
-        let path = self.first(names, what)?;
-        let wrong = || {
-            crate::Error::new(crate::ErrorKind::Config, format!("{}: is not a dictionary of numbers", path.display()))
-        };
-        if path.extension().is_some_and(|e| e == "json") {
-            let Value::Object(items) = json(&path)? else { return Err(wrong()) };
-            return items.into_iter().map(|(k, v)| v.as_f64().map(|v| (k, v)).ok_or_else(wrong)).collect();
-        }
-        let Tree::Dict(items) = super::weights::pickle::read(&path)? else { return Err(wrong()) };
-        items
-            .into_iter()
-            .map(|item| match item {
-                (Tree::Text(k), Tree::Int(v)) => Ok((k, v as f64)),
-                (Tree::Text(k), Tree::Float(v)) => Ok((k, v)),
-                _ => Err(wrong()),
-            })
-            .collect()
+        self.pairs(
+            names,
+            what,
+            "numbers",
+            |value| value.as_f64(),
+            |value| match value {
+                Tree::Int(x) => Some(x as f64),
+                Tree::Float(x) => Some(x),
+                _ => None,
+            },
+        )
     }
 
     /// A dictionary from text to text: a JSON object, or a pickled dict.
     pub fn names(&self, names: &[&str], what: &str) -> Result<Vec<(String, String)>> {
+        self.pairs(
+            names,
+            what,
+            "texts",
+            |value| value.as_str().map(Into::into),
+            |value| match value {
+                Tree::Text(text) => Some(text),
+                _ => None,
+            },
+        )
+    }
+
+    /// A dictionary whose values are read by the one function from JSON, by the other from a pickle.
+    fn pairs<T>(
+        &self,
+        names: &[&str],
+        what: &str,
+        values: &str,
+        written: impl Fn(&Value) -> Option<T>,
+        pickled: impl Fn(Tree) -> Option<T>,
+    ) -> Result<Vec<(String, T)>> {
         let path = self.first(names, what)?;
-        let wrong =
-            || crate::Error::new(crate::ErrorKind::Config, format!("{}: is not a dictionary of texts", path.display()));
-        if path.extension().is_some_and(|e| e == "json") {
-            let Value::Object(items) = json(&path)? else { return Err(wrong()) };
-            return items.into_iter().map(|(k, v)| v.as_str().map(|v| (k, v.into())).ok_or_else(wrong)).collect();
+        let pairs: Option<Vec<_>> = if path.extension().is_some_and(|e| e == "json") {
+            match json(&path)? {
+                Value::Object(items) => items.into_iter().map(|(k, v)| Some((k, written(&v)?))).collect(),
+                _ => None,
+            }
+        } else {
+            let pair = |(key, value)| if let Tree::Text(key) = key { Some((key, pickled(value)?)) } else { None };
+            match super::weights::pickle::read(&path)? {
+                Tree::Dict(items) => items.into_iter().map(pair).collect(),
+                _ => None,
+            }
+        };
+        match pairs {
+            Some(pairs) => Ok(pairs),
+            None => bail!(Config, "{}: is not a dictionary of {values}", path.display()),
         }
-        let Tree::Dict(items) = super::weights::pickle::read(&path)? else { return Err(wrong()) };
-        items
-            .into_iter()
-            .map(|item| match item {
-                (Tree::Text(k), Tree::Text(v)) => Ok((k, v)),
-                _ => Err(wrong()),
-            })
-            .collect()
     }
 }
 
-/// A JSON file.
+/// A JSON file of at most [`JSON`] bytes.
 pub fn json(path: &Path) -> Result<Value> {
-    let text = match fs::read_to_string(path) {
-        Ok(text) => text,
-        Err(error) => bail!(Io, "{}: cannot be read: {error}", path.display()),
-    };
+    let mut text = String::new();
+    let read = File::open(path).and_then(|file| file.take(JSON + 1).read_to_string(&mut text));
+    ensure!(text.len() as u64 <= JSON, Config, "{}: has more than {JSON} bytes, the limit of JSON", path.display());
+    if let Err(error) = read {
+        bail!(Io, "{}: cannot be read: {error}", path.display());
+    }
     match serde_json::from_str(&text) {
         Ok(value) => Ok(value),
         Err(error) => bail!(Config, "{}: is not JSON: {error}", path.display()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn json_has_a_limit() {
+        let path = std::env::temp_dir().join(format!("scnative-json-{}.json", std::process::id()));
+        File::create(&path).unwrap().set_len(JSON + 10).unwrap();
+        let error = json(&path).unwrap_err();
+        std::fs::remove_file(&path).unwrap();
+        assert!(error.message.contains("the limit of JSON"), "{error}");
     }
 }

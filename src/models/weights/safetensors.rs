@@ -14,9 +14,11 @@ use safetensors::tensor::Metadata;
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, HashMap};
 use std::fs::{self, File};
+use std::hash::{BuildHasher, RandomState};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Bytes that a header, or an index of shards, may have: thousands of times more than the largest model's.
 const HEADER: usize = 32 << 20;
@@ -180,7 +182,9 @@ fn kind(dtype: Dtype) -> Kind {
 /// tensor that is not contiguous is held a second time.
 pub fn save(path: &Path, tensors: &Tensors, metadata: &BTreeMap<String, String>) -> Result<()> {
     let temporary = beside(path);
-    let written = write(&temporary, tensors, metadata).and_then(|()| published(&temporary, path));
+    // If there is such a file already it is another call's, and is left alone.
+    let file = File::create_new(&temporary).map_err(|error| failed(&temporary, error))?;
+    let written = write(&temporary, file, tensors, metadata).and_then(|()| published(&temporary, path));
     if written.is_err() {
         // What is half written is of no use; that it cannot be removed is the lesser error.
         let _ = fs::remove_file(&temporary);
@@ -198,11 +202,19 @@ pub(super) fn failed(path: &Path, error: io::Error) -> Error {
     }
 }
 
-/// The name of a file in the same folder that no other call, of this process or another one, writes.
+/// A name in the same folder that no other call, of this process or another one, has.
 fn beside(path: &Path) -> PathBuf {
-    static CALLS: AtomicU64 = AtomicU64::new(0);
     let name = path.file_name().unwrap_or_default().to_string_lossy();
-    path.with_file_name(format!(".{name}.{}.{}.tmp", std::process::id(), CALLS.fetch_add(1, Ordering::Relaxed)))
+    path.with_file_name(format!(".{name}.{}.tmp", unique()))
+}
+
+/// A text that no other call has, in whatever container it runs: processes of two containers may have the same number.
+pub fn unique() -> String {
+    static CALLS: AtomicU64 = AtomicU64::new(0);
+    let call = CALLS.fetch_add(1, Ordering::Relaxed);
+    let time = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_nanos());
+    let random = RandomState::new().hash_one((time, call, std::process::id()));
+    format!("{}.{call}.{random:016x}", std::process::id())
 }
 
 fn published(temporary: &Path, path: &Path) -> Result<()> {
@@ -214,7 +226,7 @@ fn published(temporary: &Path, path: &Path) -> Result<()> {
     Ok(())
 }
 
-fn write(path: &Path, tensors: &Tensors, metadata: &BTreeMap<String, String>) -> Result<()> {
+fn write(path: &Path, mut file: File, tensors: &Tensors, metadata: &BTreeMap<String, String>) -> Result<()> {
     // Larger types first, so that each tensor is aligned to its own.
     let mut order: Vec<(&String, &Tensor)> = tensors.iter().collect();
     order.sort_by_key(|(name, tensor)| (std::cmp::Reverse(tensor.dtype().size_in_bytes()), *name));
@@ -236,7 +248,6 @@ fn write(path: &Path, tensors: &Tensors, metadata: &BTreeMap<String, String>) ->
     }
     let mut text = Value::Object(header).to_string();
     text.push_str(&" ".repeat(text.len().next_multiple_of(8) - text.len()));
-    let mut file = File::create_new(path).map_err(|error| failed(path, error))?;
     let mut put = |bytes: &[u8]| file.write_all(bytes).map_err(|error| failed(path, error));
     put(&(text.len() as u64).to_le_bytes())?;
     put(text.as_bytes())?;
