@@ -40,7 +40,7 @@ use crate::models::options::Options;
 use crate::models::weights::{Loaded, Loader};
 use crate::models::{Embedding, Model, Output, Tensors};
 use crate::parallel::Ctx;
-use candle_core::{DType, Tensor};
+use candle_core::Tensor;
 use config::Settings;
 use network::Network;
 use serde_json::Value;
@@ -61,7 +61,7 @@ fn load(folder: &Folder) -> Result<Box<dyn Model>> {
     folder.load.family.finish()?;
     let config = folder.config(&["config.json", "args.json"])?;
     let file = folder.weights(&["best_model.pt", "model.pt", "pytorch_model.bin"])?;
-    let loader = Loader::new(&file, Some(folder.load.dtype.unwrap_or(DType::F32)), names::canonical);
+    let loader = Loader::new(&file, folder.load.dtype, names::canonical);
     let settings = Settings::read(&config, &loader)?;
     let tokens = Tokens::read(folder, &settings)?;
     let network = Network::load(&loader, &settings)?;
