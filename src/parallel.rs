@@ -151,15 +151,20 @@ impl<'a> Ctx<'a> {
         task: impl Fn(&mut S, usize) -> Result<()> + Sync,
     ) -> Result<()> {
         let workers = self.threads.min(n);
-        if workers <= 1 {
-            let mut scratch = init();
-            for i in 0..n {
-                self.poll(i as f64 / n as f64)?;
-                task(&mut scratch, i)?;
-            }
-            return Ok(());
+        if workers <= 1 || in_pool() {
+            return self.run_here(n, init, task);
         }
         self.run_on(pool(workers)?, workers, n, init, task)
+    }
+
+    /// `run` by the calling thread alone.
+    fn run_here<S>(&self, n: usize, init: impl Fn() -> S, task: impl Fn(&mut S, usize) -> Result<()>) -> Result<()> {
+        let mut scratch = init();
+        for i in 0..n {
+            self.poll(i as f64 / n as f64)?;
+            task(&mut scratch, i)?;
+        }
+        Ok(())
     }
 
     /// `run` by so many workers of this pool.
@@ -238,17 +243,14 @@ impl<'a> Ctx<'a> {
     ) -> Result<Vec<T>> {
         let slots: Vec<Mutex<Option<T>>> = (0..n).map(|_| Mutex::new(None)).collect();
         let workers = workers.clamp(1, self.threads).min(n);
-        if workers > 0 {
-            self.run_on(
-                exact_pool(self.threads)?,
-                workers,
-                n,
-                || (),
-                |(), i| {
-                    *lock(&slots[i]) = Some(task(i)?);
-                    Ok(())
-                },
-            )?;
+        let fill = |(): &mut (), i: usize| {
+            *lock(&slots[i]) = Some(task(i)?);
+            Ok(())
+        };
+        match workers {
+            0 => {}
+            _ if in_pool() => self.run_here(n, || (), fill)?,
+            _ => self.run_on(exact_pool(self.threads)?, workers, n, || (), fill)?,
         }
         Ok(unslotted(slots))
     }
@@ -396,6 +398,12 @@ impl Drop for Leave<'_> {
     }
 }
 
+/// Whether the calling thread is a worker of a pool: one that waited there for workers of its own pool could be waiting for
+/// itself.
+fn in_pool() -> bool {
+    rayon::current_thread_index().is_some()
+}
+
 fn cancelled() -> Error {
     Error::new(ErrorKind::Cancelled, "cancelled by the caller")
 }
@@ -492,6 +500,21 @@ mod tests {
         assert!(caught.is_err());
         // and the pool still works
         assert_eq!(ctx.map(5, Ok).unwrap(), [0, 1, 2, 3, 4]);
+    }
+
+    #[test]
+    fn a_worker_does_tasks_of_its_own_by_itself() {
+        for threads in [1, 2] {
+            let ctx = Ctx::new(threads);
+            let inner = |i: usize| {
+                let mapped = Ctx::new(threads).map(3, |j| Ok(10 * i + j))?;
+                Ok([mapped, Ctx::new(threads).map_in_pool(threads, 3, |j| Ok(10 * i + j))?].concat())
+            };
+            let got = ctx.map_in_pool(threads, 4, inner).unwrap();
+            let want: Vec<Vec<usize>> =
+                (0..4).map(|i| [0, 1, 2, 0, 1, 2].iter().map(|j| 10 * i + j).collect()).collect();
+            assert_eq!(got, want);
+        }
     }
 
     fn bail_at(i: usize) -> Result<()> {

@@ -43,3 +43,23 @@ pub fn close_where(name: &str, got: &Tensor, want: &Tensor, atol: f64, rtol: f64
     }
     assert!(compared > 0 || want.is_empty(), "{name}: nothing was compared");
 }
+
+/// Does `work` in a process of its own, and fails if rayon's global pool is there afterwards, of which the library never makes
+/// use: its threads would be beyond `n_threads`. The test that calls it is `name` of the module `within`.
+pub fn without_global_pool(within: &str, name: &str, work: impl FnOnce()) {
+    const CHILD: &str = "SCNATIVE_TEST_WITHOUT_GLOBAL_POOL";
+    if std::env::var_os(CHILD).is_some() {
+        work();
+        let free = rayon::ThreadPoolBuilder::new().num_threads(1).build_global();
+        assert!(free.is_ok(), "{name}: rayon's global pool was started");
+        return;
+    }
+    let within = within.split_once("::").map_or(within, |(_, rest)| rest);
+    let run = std::process::Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", &format!("{within}::{name}"), "--nocapture"])
+        .env(CHILD, "1")
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&run.stdout).into_owned() + &String::from_utf8_lossy(&run.stderr);
+    assert!(run.status.success() && said.contains("1 passed"), "{said}");
+}

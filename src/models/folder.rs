@@ -29,7 +29,7 @@ pub struct Folder {
 /// How a model is to be loaded.
 #[derive(Default)]
 pub struct LoadOptions {
-    /// The type in which weights are held; none is f32.
+    /// The type in which weights are held; none is that of the file.
     pub dtype: Option<DType>,
     /// The seed of random weights, in place of those of a file.
     pub random: Option<u64>,
@@ -39,7 +39,8 @@ pub struct LoadOptions {
 
 impl Folder {
     pub fn new(path: impl Into<PathBuf>) -> Self {
-        Self { path: path.into(), elsewhere: Vec::new(), defaults: Map::new(), load: LoadOptions::default() }
+        let load = LoadOptions { dtype: Some(DType::F32), ..Default::default() };
+        Self { path: path.into(), elsewhere: Vec::new(), defaults: Map::new(), load }
     }
 
     /// The path of a file, if it is there: also one of the card's.

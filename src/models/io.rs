@@ -96,6 +96,13 @@ impl Io {
         })
     }
 
+    /// The arrays that are given to a task with cells: its own inputs, of any shape, and what has one entry for each cell.
+    pub fn parted(&self, task: &str, arrays: super::Tensors) -> (super::Tensors, super::Tensors) {
+        let task = self.tasks.iter().find(|known| known.name == task);
+        let inputs = task.map_or(&[][..], |known| known.inputs.as_slice());
+        arrays.into_iter().partition(|(name, _)| inputs.iter().any(|field| field.name == *name))
+    }
+
     /// Checks inputs against the fields: none unknown, none missing, types and ranks right, equal letters equal lengths.
     /// Whole numbers may come in any integer type, floats in any float type; they are handed on in the field's own.
     pub fn checked(fields: &[Field], inputs: &super::Tensors) -> Result<super::Tensors> {
@@ -160,5 +167,24 @@ pub fn row_numbers(name: &str, ids: &Tensor, rows: usize) -> Result<Vec<u32>> {
     match ids.iter().find(|&&id| id < 0 || id >= rows as i64) {
         Some(id) => bail!(InvalidArgument, "inputs: {name:?} has {id}, must be from 0 to {}", rows.saturating_sub(1)),
         None => Ok(ids.into_iter().map(|id| id as u32).collect()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn inputs_of_a_task_are_told_from_arrays_of_cells() {
+        let states = vec![field("states", DType::F32, ["S", "4"], "").optional()];
+        let tasks = vec![Task { name: "perturb", cells: true, inputs: states, ..Default::default() }];
+        let io = Io { tasks, ..Default::default() };
+        let array = |n: usize| Tensor::zeros((n, 4), DType::F32, &candle_core::Device::Cpu).unwrap();
+        let given = crate::models::Tensors::from([("states".into(), array(2)), ("n_counts".into(), array(9))]);
+        let (inputs, of_cells) = io.parted("perturb", given.clone());
+        assert!(inputs.keys().eq(["states"]) && of_cells.keys().eq(["n_counts"]));
+        Io::checked(&io.tasks[0].inputs, &inputs).unwrap();
+        let (inputs, of_cells) = io.parted("another", given);
+        assert!(inputs.is_empty() && of_cells.len() == 2);
     }
 }

@@ -133,8 +133,9 @@ pub fn run(ctx: &Ctx, opened: &Opened, task: &str, given: &Given, options: &str)
     let given_arrays = tensors(given.arrays)?;
     let output = match &given.matrix {
         Some(matrix) => {
-            let cells = Cells::new(ctx, matrix, given.genes.clone(), given_arrays)?;
-            opened.model.run(ctx, task, Some(&cells), &cells.arrays, &options)?
+            let (inputs, of_cells) = opened.model.io().parted(task, given_arrays);
+            let cells = Cells::new(ctx, matrix, given.genes.clone(), of_cells)?;
+            opened.model.run(ctx, task, Some(&cells), &inputs, &options)?
         }
         None => opened.model.run(ctx, task, None, &given_arrays, &options)?,
     };

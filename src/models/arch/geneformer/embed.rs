@@ -160,39 +160,33 @@ pub fn classify_cells(model: &Geneformer, ctx: &Ctx, cells: &Cells, options: &Op
     let ranked = Ranked::new(model, ctx, cells, options)?;
     let rows =
         batches::run(ctx, &ranked.lengths, ranked.budget, |cell| nn::floats(&logits(model, &ranked.tokens(cell))?))?;
-    classes(model, &ranked, rows)
+    classes(model, ctx, &ranked, rows)
 }
 
 /// The class of each gene: by its mean logits over the cells that have it.
 pub fn classify_genes(model: &Geneformer, ctx: &Ctx, cells: &Cells, options: &Options) -> Result<Output> {
     let ranked = Ranked::new(model, ctx, cells, options)?;
     let sums = Sums::over(model, ctx, &ranked, model.settings.labels.len(), |tokens| logits(model, tokens))?;
-    let mut output = classes(model, &ranked, sums.means())?;
+    let mut output = classes(model, ctx, &ranked, sums.means())?;
     output.tensors.insert("n_cells".into(), sums.counts()?);
     Ok(output)
 }
 
 /// Logits, their softmax, and in the report the label of each row, null where there are no logits.
-fn classes(model: &Geneformer, ranked: &Ranked, logits: Vec<Option<Vec<f32>>>) -> Result<Output> {
+fn classes(model: &Geneformer, ctx: &Ctx, ranked: &Ranked, logits: Vec<Option<Vec<f32>>>) -> Result<Output> {
     let labels = &model.settings.labels;
     if labels.is_empty() {
         bail!(Weights, "{}: has a classifier without outputs", model.weights.report.source);
     }
-    let mut probabilities = Vec::with_capacity(logits.len());
-    let mut predicted = Vec::with_capacity(logits.len());
-    for row in &logits {
-        let Some(row) = row else {
-            probabilities.push(None);
-            predicted.push(Value::Null);
-            continue;
-        };
+    let probabilities = ctx.map_in_pool(ctx.threads(), logits.len(), |i| {
+        let Some(row) = &logits[i] else { return Ok(None) };
         let x = Tensor::from_slice(row, (1, row.len()), &Device::Cpu)?;
         nn::softmax(&x)?;
-        probabilities.push(Some(nn::floats(&x)?));
-        // The first of the highest.
-        let best = (1..row.len()).fold(0, |best, i| if row[i] > row[best] { i } else { best });
-        predicted.push(json!(labels[best]));
-    }
+        nn::floats(&x).map(Some)
+    })?;
+    // The first of the highest.
+    let best = |row: &Vec<f32>| (1..row.len()).fold(0, |best, i| if row[i] > row[best] { i } else { best });
+    let predicted = logits.iter().map(|row| row.as_ref().map_or(Value::Null, |row| json!(labels[best(row)]))).collect();
     let mut tensors = Tensors::new();
     tensors.insert("logits".into(), batches::stacked(&logits, labels.len())?);
     tensors.insert("probabilities".into(), batches::stacked(&probabilities, labels.len())?);

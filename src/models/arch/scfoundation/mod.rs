@@ -348,7 +348,7 @@ impl Model for ScFoundation {
             let groups: Vec<_> = both.chunks(size.max(1)).collect();
             let decoded =
                 ctx.within(share, 1.0, || ctx.map_in_pool(ctx.threads(), groups.len(), |g| self.decode(groups[g])))?;
-            self.decoded(&wanted, &decoded.concat(), &mut outputs)?;
+            self.decoded(ctx, &wanted, &decoded.concat(), &mut outputs)?;
         }
         Ok(outputs)
     }
@@ -417,10 +417,10 @@ impl ScFoundation {
     }
 
     /// The outputs of the decoder.
-    fn decoded(&self, wanted: &Wanted, decoded: &[Tensor], outputs: &mut Tensors) -> Result<()> {
+    fn decoded(&self, ctx: &Ctx, wanted: &Wanted, decoded: &[Tensor], outputs: &mut Tensors) -> Result<()> {
         let (n, inner) = (self.settings.seq_len, self.settings.decoder.width);
         if wanted.any(&["gene_expression"]) {
-            let expression = decoded.iter().map(|x| self.expression(x)).collect::<Result<Vec<_>>>()?;
+            let expression = ctx.map_in_pool(ctx.threads(), decoded.len(), |i| self.expression(&decoded[i]))?;
             outputs.insert("gene_expression".into(), stack(&expression, &[n])?);
         }
         if wanted.any(&["gene_emb"]) {

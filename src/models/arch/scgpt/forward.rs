@@ -50,6 +50,8 @@ struct Outcome {
     cell: Vec<f32>,
     classes: Option<Vec<f32>>,
     domains: Option<Vec<f32>>,
+    /// The output at the first token, of length 1; of a perturbation model none.
+    first: Option<Vec<f32>>,
 }
 
 impl ScGpt {
@@ -149,12 +151,15 @@ impl ScGpt {
         if let Some(batch) = &batch {
             with_batch.extend(floats(batch)?);
         }
+        let output = floats(&encoded.output)?;
+        let first = output.get(..self.settings.width).filter(|_| !self.settings.perturbation);
         Ok(Outcome {
+            first: first.map(unit).transpose()?,
             expression: self.network.decode(&encoded.output, &values, batch.as_ref())?,
             mvc: self.network.mvc.as_ref().map(|mvc| mvc.forward(&encoded.genes, &with_batch)).transpose()?,
             classes: self.network.classes.as_ref().map(|head| head.forward(&cell)).transpose()?,
             domains: self.network.domains.as_ref().map(|head| head.forward(&cell)).transpose()?,
-            output: floats(&encoded.output)?,
+            output,
             genes: floats(&encoded.genes)?,
             cell,
         })
@@ -200,10 +205,7 @@ impl ScGpt {
         put("mvc_zero_probs", by_token(1, &|o| o.mvc.as_ref().and_then(|mvc| mvc.zero_probabilities.as_ref()))?);
         put("cls_output", by_row(&|o| o.classes.as_ref())?);
         put("dab_output", by_row(&|o| o.domains.as_ref())?);
-        if !self.settings.perturbation {
-            let first: Vec<Vec<f32>> = outcomes.iter().map(|o| unit(&o.output[..width])).collect::<Result<_>>()?;
-            put("X_scGPT", Some(Tensor::from_vec(first.concat(), (n, width), &Device::Cpu)?));
-        }
+        put("X_scGPT", by_row(&|o| o.first.as_ref())?);
         let valid: Vec<u8> = rows.iter().flat_map(|row| row.valid.iter().map(|&v| u8::from(v))).collect();
         put("valid_mask", Some(Tensor::from_vec(valid, (n, length), &Device::Cpu)?));
         Ok(outputs)

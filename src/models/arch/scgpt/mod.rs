@@ -32,7 +32,7 @@ mod vocabulary;
 
 use super::Family;
 use crate::bail;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::Result;
 use crate::models::cells::Cells;
 use crate::models::folder::Folder;
 use crate::models::io::{Io, unknown_task};
@@ -40,7 +40,7 @@ use crate::models::options::Options;
 use crate::models::weights::{Loaded, Loader};
 use crate::models::{Embedding, Model, Output, Tensors};
 use crate::parallel::Ctx;
-use candle_core::{DType, Tensor};
+use candle_core::Tensor;
 use config::Settings;
 use network::Network;
 use serde_json::Value;
@@ -61,7 +61,7 @@ fn load(folder: &Folder) -> Result<Box<dyn Model>> {
     folder.load.family.finish()?;
     let config = folder.config(&["config.json", "args.json"])?;
     let file = folder.weights(&["best_model.pt", "model.pt", "pytorch_model.bin"])?;
-    let loader = Loader::new(&file, Some(folder.load.dtype.unwrap_or(DType::F32)), names::canonical);
+    let loader = Loader::new(&file, folder.load.dtype, names::canonical);
     let settings = Settings::read(&config, &loader)?;
     let tokens = Tokens::read(folder, &settings)?;
     let network = Network::load(&loader, &settings)?;
@@ -101,9 +101,7 @@ impl Model for ScGpt {
     /// The genes' vectors as tokens have them: LayerNorm of the rows of the table.
     fn gene_embeddings(&self) -> Result<Tensor> {
         let ids: Vec<u32> = self.tokens.genes().map(|(_, id)| id).collect();
-        // In the library's own pool: rayon's global one must never start.
-        let made = Ctx::default().map_in_pool(1, 1, |_| self.network.gene_vectors(&ids))?;
-        made.into_iter().next().ok_or_else(|| Error::new(ErrorKind::Panic, "gene_embeddings: nothing was made"))
+        self.network.gene_vectors(&ids)
     }
 
     fn embed(&self, ctx: &Ctx, cells: &Cells, options: &Options) -> Result<Embedding> {

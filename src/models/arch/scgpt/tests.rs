@@ -5,7 +5,7 @@ use crate::error::ErrorKind;
 use crate::matrix::{Axis, Matrix, ValueSlice};
 use crate::models::fixtures::{close, close_where, fixture, tensors};
 use crate::models::folder::json as read_json;
-use candle_core::Device;
+use candle_core::{DType, Device};
 use serde_json::{Map, json};
 use std::cell::RefCell;
 use std::path::{Path, PathBuf};

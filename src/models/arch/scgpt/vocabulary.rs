@@ -54,7 +54,15 @@ impl Tokens {
                 )
             }
             (_, Some(found)) => found,
-            (Some(given), None) => given as u32,
+            (Some(given), None) => {
+                ensure!(
+                    given < settings.ntoken,
+                    Config,
+                    "config: \"pad_token_id\" is {given}, must be below {}, the rows of the table of genes",
+                    settings.ntoken
+                );
+                given as u32
+            }
             (None, None) => bail!(Config, "{FILE}: has no {:?}, the token of padding", settings.pad_token),
         };
         let cls = id_of("<cls>");

@@ -226,6 +226,13 @@ impl<'a> Plan<'a> {
         let (budget, matching) = (budget(options)?, Matching::from(options)?);
         options.finish()?;
         ensure!(sample_size > 0, InvalidArgument, "sample_size: is 0, must be positive");
+        // Before so many genes are drawn: a sentence has the cell's token and two of each chromosome as well.
+        let most = model.config.grammar.pad_length;
+        ensure!(
+            sample_size < most,
+            InvalidArgument,
+            "sample_size: is {sample_size}, must be below {most}, the tokens that a sentence may have"
+        );
         ensure!(batch > 0, InvalidArgument, "batch_size: is 0, must be positive");
         let species = model.genome.species(species.as_deref().unwrap_or(&model.config.species))?;
         cells.ensure_counts(ctx)?;
@@ -380,8 +387,10 @@ impl Model for Uce {
         }
         let decoded = ctx.map_in_pool(ctx.threads(), b, |i| {
             let row = i * l..(i + 1) * l;
-            self.row(&tokens[row.clone()], &mask[row], upstream)
+            let decoded = self.row(&tokens[row.clone()], &mask[row], upstream)?;
+            Ok((self.network.cell(&decoded)?, decoded))
         })?;
+        let (cells, decoded): (Vec<Tensor>, Vec<Tensor>) = decoded.into_iter().unzip();
         let width = self.config.output_dim;
         let mut outputs = Tensors::new();
         if b == 0 {
@@ -389,7 +398,6 @@ impl Model for Uce {
             outputs.insert("cell_embedding".into(), Tensor::zeros((0, width), DType::F32, &Device::Cpu)?);
             return Ok(outputs);
         }
-        let cells: Vec<Tensor> = decoded.iter().map(|decoded| self.network.cell(decoded)).collect::<Result<_>>()?;
         if let Some(query) = inputs.get("query_gene_embeddings") {
             let logits = ctx.map_in_pool(ctx.threads(), b, |i| {
                 self.network.expressed(&cells[i], &self.network.genes(&query.narrow(0, i, 1)?)?)

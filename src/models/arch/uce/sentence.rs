@@ -122,7 +122,14 @@ fn written(grammar: &Grammar, genes: &mut [Locus], order: &[u32], cell: usize) -
     let mut sentence = Vec::with_capacity(length);
     sentence.push(grammar.cls);
     for &chromosome in order {
-        sentence.push(grammar.chromosomes + chromosome);
+        let Some(opening) = grammar.chromosomes.checked_add(chromosome) else {
+            bail!(
+                InvalidArgument,
+                "CHROM_TOKEN_OFFSET: is {}, which with the number {chromosome} of a chromosome is beyond 2^32 - 1",
+                grammar.chromosomes
+            );
+        };
+        sentence.push(opening);
         let begin = genes.partition_point(|gene| gene.chromosome < chromosome);
         let end = genes.partition_point(|gene| gene.chromosome <= chromosome);
         sentence.extend(genes[begin..end].iter().map(|gene| gene.token));
