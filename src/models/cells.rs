@@ -1,11 +1,14 @@
 //! The counts of one cell after the other, whatever the layout of the matrix.
 
 use super::Tensors;
+use super::options::listed;
 use crate::error::Result;
 use crate::matrix::transpose::to_major;
 use crate::matrix::{Axis, Canonical, Lines, Matrix, Sparse, Value};
 use crate::parallel::Ctx;
 use crate::{bail, ensure, with_lines};
+use std::collections::BTreeSet;
+use std::sync::Mutex;
 
 /// Cells with named genes, and arrays with one entry for each cell (a batch label, a total).
 pub struct Cells<'a> {
@@ -13,6 +16,8 @@ pub struct Cells<'a> {
     pub genes: Vec<String>,
     /// Named arrays whose first axis is the cells.
     pub arrays: Tensors,
+    /// Which of them were asked for.
+    asked: Mutex<BTreeSet<String>>,
 }
 
 enum Held<'a> {
@@ -49,7 +54,7 @@ impl<'a> Cells<'a> {
             Axis::Obs => Held::Lent(matrix.canonical(ctx)?),
             Axis::Var => Held::Turned(to_major(ctx, matrix, Axis::Obs)?),
         };
-        Ok(Self { matrix, genes, arrays })
+        Ok(Self { matrix, genes, arrays, asked: Mutex::default() })
     }
 
     /// Cells x genes, compressed along the cells, sorted.
@@ -103,8 +108,19 @@ impl<'a> Cells<'a> {
         )
     }
 
+    /// Warns of arrays that nobody has asked for: a name may be misspelt.
+    pub fn warn_of_unused(&self, ctx: &Ctx) {
+        let asked = self.asked.lock().unwrap_or_else(|e| e.into_inner());
+        let unused: Vec<&String> = self.arrays.keys().filter(|name| !asked.contains(*name)).collect();
+        if !unused.is_empty() {
+            let known: Vec<&String> = asked.iter().collect();
+            ctx.warn(&format!("arrays: the model made no use of {}; it asked for {}", listed(&unused), listed(&known)));
+        }
+    }
+
     /// An array with one entry for each cell, if there is one of this name.
     pub fn array(&self, name: &str) -> Result<Option<Vec<f64>>> {
+        self.asked.lock().unwrap_or_else(|e| e.into_inner()).insert(name.into());
         let Some(array) = self.arrays.get(name) else { return Ok(None) };
         Ok(Some(array.to_dtype(candle_core::DType::F64)?.flatten_all()?.to_vec1()?))
     }

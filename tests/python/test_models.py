@@ -414,3 +414,15 @@ def test_a_long_call_can_be_stopped(scgpt, cells):
 
     with scn.settings.override(progress=stop), pytest.raises(Stop):
         scgpt.embed(x, genes=list(cells.var_names))
+
+
+def test_arrays_that_nobody_asks_for_are_named(scgpt, cells):
+    with pytest.warns(UserWarning, match="batch_lables"):
+        scgpt.embed(cells, obs={"batch_lables": "batch"})
+
+
+def test_a_task_takes_arrays_of_its_own_beside_those_of_cells(scgpt, cells):
+    with pytest.raises(scn.ScnValueError, match="obs: belongs to cells"):
+        scgpt.run("anything", obs={"batch_labels": "batch"})
+    with pytest.raises(scn.ScnValueError, match="anything"):
+        scgpt.run("anything", cells)

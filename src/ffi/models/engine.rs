@@ -121,6 +121,7 @@ pub fn embed(ctx: &Ctx, opened: &Opened, given: &Given, options: &str) -> Result
     let Some(matrix) = &given.matrix else { bail!(Null, "matrix: is null, must point to ScnMatrix") };
     let cells = Cells::new(ctx, matrix, given.genes.clone(), tensors(given.arrays)?)?;
     let embedding = opened.model.embed(ctx, &cells, &Options::parse(options)?)?;
+    cells.warn_of_unused(ctx);
     let mut report = json!({ "name": embedding.name });
     if let (Value::Object(report), Value::Object(said)) = (&mut report, embedding.report) {
         report.extend(said);
@@ -135,7 +136,9 @@ pub fn run(ctx: &Ctx, opened: &Opened, task: &str, given: &Given, options: &str)
         Some(matrix) => {
             let (inputs, of_cells) = opened.model.io().parted(task, given_arrays);
             let cells = Cells::new(ctx, matrix, given.genes.clone(), of_cells)?;
-            opened.model.run(ctx, task, Some(&cells), &inputs, &options)?
+            let output = opened.model.run(ctx, task, Some(&cells), &inputs, &options)?;
+            cells.warn_of_unused(ctx);
+            output
         }
         None => opened.model.run(ctx, task, None, &given_arrays, &options)?,
     };

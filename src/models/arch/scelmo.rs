@@ -94,6 +94,7 @@ fn published(folder: &Folder) -> Option<PathBuf> {
 fn checkpoint(folder: &Folder, path: &Path, dim: Option<usize>) -> Result<(Loaded, Vec<String>)> {
     let file = WeightFile::open(path)?;
     let names = file.names();
+    ensure!(!names.is_empty(), Weights, "{}: has no tensors, must have vectors of genes or a table", path.display());
     let tables: Vec<&String> = names.iter().filter(|name| file.shape(name).is_some_and(|s| s.len() == 2)).collect();
     let (table, genes) = match tables.as_slice() {
         [] => {

@@ -22,6 +22,12 @@ use crate::{bail, ensure};
 use candle_core::{Device, Tensor};
 use serde_json::{Value, json};
 
+/// Cells whose predictions are held at once.
+const GROUP: usize = 256;
+
+/// The most controls that can be drawn for a perturbation.
+const MOST_CONTROLS: usize = 10_000_000;
+
 struct Plan {
     /// For each perturbation the columns of its genes.
     perturbed: Vec<Vec<usize>>,
@@ -46,21 +52,25 @@ impl ScGpt {
         let mut each = Vec::new();
         for number in 0..n {
             let pool = pool(ctx, cells.n_obs(), plan.pool_size, number);
-            let lengths: Vec<usize> = pool.iter().map(|&cell| plan.columns(cells, cell, number).len()).collect();
-            let predicted = ctx.step(number, n, || {
-                batches::run(ctx, &lengths, plan.budget, |i| self.predicted(&plan, cells, pool[i], number))
-            })?;
-            // A cell that has no token is predicted to stay as it is: without expression.
-            let predicted: Vec<Vec<f32>> =
-                predicted.into_iter().map(|one| one.unwrap_or_else(|| plan.silence())).collect();
             let mut sum = vec![0.0f64; genes];
-            for one in &predicted {
-                sum.iter_mut().zip(one).for_each(|(sum, &x)| *sum += f64::from(x));
+            let groups = pool.len().div_ceil(GROUP);
+            for (k, group) in pool.chunks(GROUP).enumerate() {
+                let lengths: Vec<usize> = group.iter().map(|&cell| plan.columns(cells, cell, number).len()).collect();
+                let predicted = ctx.step(number, n, || {
+                    ctx.step(k, groups, || {
+                        batches::run(ctx, &lengths, plan.budget, |i| self.predicted(&plan, cells, group[i], number))
+                    })
+                })?;
+                for one in predicted {
+                    // A cell that has no token is predicted to stay as it is: without expression.
+                    let one = one.unwrap_or_else(|| plan.silence());
+                    sum.iter_mut().zip(&one).for_each(|(sum, &x)| *sum += f64::from(x));
+                    if plan.per_cell {
+                        each.extend(one);
+                    }
+                }
             }
             means.extend(sum.into_iter().map(|sum| (sum / pool.len() as f64) as f32));
-            if plan.per_cell {
-                each.extend(predicted.into_iter().flatten());
-            }
         }
         let mut tensors = Tensors::new();
         tensors.insert("predictions".into(), Tensor::from_vec(means, (n, genes), &Device::Cpu)?);
@@ -86,7 +96,12 @@ impl ScGpt {
         let per_cell = options.flag("per_cell")?.unwrap_or(false);
         let ties = super::embed::ties(ctx, options)?;
         options.finish()?;
-        ensure!(pool_size != Some(0), InvalidArgument, "pool_size: is 0, must be positive");
+        ensure!(
+            pool_size.is_none_or(|size| (1..=MOST_CONTROLS).contains(&size)),
+            InvalidArgument,
+            "pool_size: is {}, must be from 1 to {MOST_CONTROLS}",
+            pool_size.unwrap_or(0)
+        );
         ensure!(cells.n_obs() > 0, InvalidArgument, "matrix: has no cells, must have at least one control");
         if cells.ensure_counts(ctx).is_ok() {
             ctx.warn("the matrix holds whole numbers only; the model takes log-normalised expression, not counts");
