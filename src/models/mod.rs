@@ -96,7 +96,8 @@ pub struct Output {
 
 /// Cells as vectors.
 pub struct Embedding {
-    /// float32, cells x dimensions, in the order of the cells. Cells that have no gene of the vocabulary are NaN.
+    /// float32, cells x dimensions, in the order of the cells. Cells that have no gene of the vocabulary are NaN; those of scELMo,
+    /// which are sums over genes, are zeros.
     pub values: Tensor,
     /// Under which name AnnData's `obsm` and Seurat's reductions know it: "scgpt" for `X_scgpt`.
     pub name: &'static str,

@@ -12,6 +12,8 @@
 //! Weights are f32 unless asked for in another type (205 MB as published). A cell of n tokens takes about `40 n width` bytes while
 //! it is run, and 2 MB for the scores of attention.
 //!
+//! From cells, `<cls>` has no weight in "w-pool", whatever its value; `forward` weighs it as the original does.
+//!
 //! The perturbation model (the original's `TransformerGenerator`) is of this family: it adds a vector that says whether a gene is
 //! perturbed, and predicts expression (task "perturb").
 

@@ -2,7 +2,8 @@
 //!
 //! The genes of the vocabulary that a cell expresses, in the order of the columns, with the bins of their counts as values, and
 //! `<cls>` before them. Of a cell with more genes than fit a subset is drawn by the seed and the cell's number, after binning, as
-//! in the original; it stays in the order of the columns, which makes no difference, as there are no positions.
+//! in the original; it stays in the order of the columns, which makes no difference, as there are no positions. Columns that are
+//! the same gene are tokens of their own each, as there.
 
 use super::bins::{Ties, stream};
 use crate::error::Result;
