@@ -27,6 +27,7 @@ pub struct ScnModel {
 }
 
 /// Cells as they cross the boundary.
+#[cfg_attr(not(feature = "models"), allow(dead_code))]
 pub(crate) struct Given<'a> {
     pub matrix: Option<Matrix<'a>>,
     pub genes: Vec<String>,
