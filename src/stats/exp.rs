@@ -105,9 +105,10 @@ pub fn exp_single(x: f32) -> f32 {
     let r = (inside - k * LN_2_HIGH) - k * LN_2_LOW;
     let series = SERIES.iter().rev().fold(0.0, |sum, term| sum * r + term);
     let part = 1.0 + (r + r * r * series);
-    // In two factors, so that 2^128 is not needed.
-    let half = f32::from_bits((shifted.to_bits() << 23).wrapping_add(126 << 23));
-    let y = part * half * 2.0;
+    // 2^k, of large k in two factors: 2^128 is no number, and half of 2^-126 no normal one.
+    let (bias, twice) = if k > 0.0 { (126 << 23, 2.0) } else { (127 << 23, 1.0) };
+    let power = f32::from_bits((shifted.to_bits() << 23).wrapping_add(bias));
+    let y = part * power * twice;
     let y = if x > -87.3 { y } else { 0.0 };
     let y = if x > 88.722_84 { f32::INFINITY } else { y };
     if x.is_nan() { x } else { y }
