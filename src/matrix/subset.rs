@@ -7,7 +7,7 @@ use super::buffer::zeros;
 use super::build::{BITE, build};
 use super::canonical::order_of;
 use super::shared::Shared;
-use super::{Axis, Index, Matrix, Sparse, SparseLines, Value};
+use super::{Axis, Index, IndexSlice, IndexType, Matrix, Sparse, SparseLines, Value};
 use crate::error::Result;
 use crate::parallel::{Ctx, balanced_ranges};
 use crate::{bail, ensure, with_sparse_lines};
@@ -36,11 +36,24 @@ pub fn subset(ctx: &Ctx, matrix: &Matrix, obs: Option<&[i64]>, vars: Option<&[i6
         matrix,
         |lines| if n_minor as u64 <= i32::MAX as u64 {
             choose::<_, _, i32>(ctx, matrix, lines, major, &Minors::of(minor, matrix.n_minor()), n_minor)
-        } else {
+        } else if is_wide(&lines) {
             choose::<_, _, i64>(ctx, matrix, lines, major, &Minors::of(minor, matrix.n_minor()), n_minor)
+        } else {
+            // So many from so few, by repetition: too rare to be compiled for each pair of types.
+            let indices: Vec<i64> = lines.indices.iter().map(|i| i.to_i64() - lines.base).collect();
+            let indptr = IndexSlice::I64(lines.indptr);
+            let shape = (matrix.n_obs(), matrix.n_vars());
+            let values = matrix.values();
+            let wide = Matrix::sparse(matrix.major(), shape, indptr, IndexSlice::I64(&indices), values, 0, true)?;
+            subset(ctx, &wide, obs, vars)
         },
         else unreachable!("checked above")
     )
+}
+
+/// Whether indices are 64 bits wide: known when it is compiled.
+fn is_wide<V, I: Index>(_: &SparseLines<V, I>) -> bool {
+    I::TYPE == IndexType::I64
 }
 
 /// The positions of an axis for which `mask` is true: what [`subset`] takes.
