@@ -95,7 +95,7 @@ TEST(models_are_listed_and_found) {
 TEST(an_empty_cache_is_empty) {
     const std::string options = "{\"cache_dir\": \"" + scratch() + "/cache\"}";
     CHECK(scn::models::cache(options).find("\"size\":0") != std::string::npos);
-    CHECK(scn::models::prune(options).find("\"freed\":0") != std::string::npos);
+    CHECK(scn::models::prune(options).find("\"freed_bytes\":0") != std::string::npos);
     CHECK_ERROR(scn::models::verify("scgpt-human", options), SCN_ERR_NOT_FOUND, "");
     CHECK_ERROR(scn::models::remove("scgpt-human", options), SCN_ERR_NOT_FOUND, "");
     const std::string offline = "{\"offline\": true, \"cache_dir\": \"" + scratch() + "/cache\"}";
