@@ -243,7 +243,7 @@ if (nzchar(models)) {
   scn_model_unregister("proof")
   nowhere <- file.path(dirname(OUT), "cache")
   write("models_cache.size", as.integer(scn_model_cache(cache_dir = nowhere)$size))
-  write("models_prune.freed", as.integer(scn_model_prune(cache_dir = nowhere)$freed))
+  write("models_prune.freed", as.integer(scn_model_prune(cache_dir = nowhere)$freed_bytes))
   write_texts("model_describe.family", model$family)
   write_texts("model_genes.genes", known)
   write_arrays("model_gene_embeddings", list(gene_embeddings = scn_model_gene_embeddings(model)))

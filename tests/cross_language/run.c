@@ -929,7 +929,7 @@ static void models(const char *root) {
     n = number_of(text, "size");
     write_i64("models_cache", "size", &n, 1);
     must(scn_models_prune(options, &text));
-    n = number_of(text, "freed");
+    n = number_of(text, "freed_bytes");
     write_i64("models_prune", "freed", &n, 1);
     must(scn_model_describe(model, &text));
     write_values("model_describe", "family", text, "family", NULL);

@@ -174,7 +174,7 @@ void models(const std::string& root) {
     scn::models::unregister_card("proof");
     const std::string nowhere = R"({"cache_dir": ")" + parent + R"(/cache"})";
     write("models_cache.size", number_of(scn::models::cache(nowhere), "size"));
-    write("models_prune.freed", number_of(scn::models::prune(nowhere), "freed"));
+    write("models_prune.freed", number_of(scn::models::prune(nowhere), "freed_bytes"));
     write_texts("model_describe.family", {value_of(model.describe(), "family")});
     write_texts("model_genes.genes", known);
     write_tensors("model_gene_embeddings", model.gene_embeddings(how));

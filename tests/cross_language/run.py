@@ -222,7 +222,7 @@ if MODELS:
     scn.models.unregister("proof")
     nowhere = OUT.parent / "cache"
     write("models_cache.size", scn.models.cache(cache_dir=str(nowhere))["size"])
-    write("models_prune.freed", scn.models.prune(cache_dir=str(nowhere))["freed"])
+    write("models_prune.freed", scn.models.prune(cache_dir=str(nowhere))["freed_bytes"])
     write_texts("model_describe.family", [model.family])
     write_texts("model_genes.genes", known)
     write("model_gene_embeddings.gene_embeddings", model.gene_embeddings())
