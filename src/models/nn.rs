@@ -288,6 +288,24 @@ impl LayerNorm {
     }
 }
 
+/// Makes exponentials of what a row is below its largest, and gives their sum, which is that of [`sum`]: one pass for both.
+#[inline(always)]
+fn exponentials(row: &mut [f32], top: f32) -> f32 {
+    let mut lanes = [0.0f32; 16];
+    let (sixteens, rest) = row.as_chunks_mut::<16>();
+    for sixteen in sixteens {
+        for (lane, x) in lanes.iter_mut().zip(sixteen) {
+            *x = exp_single(*x - top);
+            *lane += *x;
+        }
+    }
+    for (lane, x) in lanes.iter_mut().zip(rest) {
+        *x = exp_single(*x - top);
+        *lane += *x;
+    }
+    folded(lanes)
+}
+
 /// A sum in sixteen accumulators, folded in a fixed order: the same bits at every width of vectors.
 #[inline(always)]
 pub fn sum(row: &[f32], f: impl Fn(f32) -> f32) -> f32 {
@@ -301,6 +319,11 @@ pub fn sum(row: &[f32], f: impl Fn(f32) -> f32) -> f32 {
     for (lane, &x) in lanes.iter_mut().zip(rest) {
         *lane += f(x);
     }
+    folded(lanes)
+}
+
+#[inline(always)]
+fn folded(mut lanes: [f32; 16]) -> f32 {
     let mut width = 8;
     while width > 0 {
         for i in 0..width {
@@ -337,8 +360,7 @@ fn softmax_row(row: &mut [f32], added: Option<&[f32]>) {
                 row.iter_mut().zip(added).for_each(|(x, a)| *x += a);
             }
             let top = largest(row);
-            row.iter_mut().for_each(|x| *x = exp_single(*x - top));
-            let whole = 1.0 / sum(row, |x| x);
+            let whole = 1.0 / exponentials(row, top);
             row.iter_mut().for_each(|x| *x *= whole);
         },
     );
