@@ -1882,7 +1882,7 @@ inline void append_utf8(std::string& text, std::uint32_t code) {
 /// The texts of a JSON array that has nothing but texts.
 inline std::vector<std::string> texts_of(const std::string& json) {
     std::vector<std::string> texts;
-    const auto unit = [&](std::size_t at) {  // the 16 bits of \uXXXX, whose digits begin there
+    const auto unit = [&](std::size_t at) {  // the 16 bits of an escape, whose four digits begin there
         return static_cast<std::uint32_t>(std::stoul(json.substr(at, 4), nullptr, 16));
     };
     for (std::size_t i = json.find('"'); i != std::string::npos; i = json.find('"', i + 1)) {

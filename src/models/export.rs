@@ -4,8 +4,8 @@
 //! published in another format or under other names is written in one layout. The folder appears complete or not at all.
 
 use super::Model;
-use super::weights::safetensors;
-use crate::error::{Error, ErrorKind, Result};
+use super::weights::safetensors::{self, failed};
+use crate::error::Result;
 use crate::models::folder::json;
 use crate::parallel::Ctx;
 use crate::{bail, ensure};
@@ -70,16 +70,6 @@ fn write(path: &Path, bytes: &[u8]) -> Result<()> {
         file.sync_all()
     };
     write().map_err(|error| failed(path, error))
-}
-
-fn failed(path: &Path, error: io::Error) -> Error {
-    match error.kind() {
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Error::new(
-            ErrorKind::DiskFull,
-            format!("{}: cannot be written: no room is left on the disk", path.display()),
-        ),
-        _ => Error::new(ErrorKind::Io, format!("{}: cannot be written: {error}", path.display())),
-    }
 }
 
 /// Where the folder is to be.
@@ -169,6 +159,7 @@ impl Place {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::ErrorKind;
     use crate::models::Tensors;
     use crate::models::arch::FAMILIES;
     use crate::models::fixtures::{fixture, tensors};

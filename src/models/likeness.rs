@@ -1,4 +1,4 @@
-//! Which names are like another.
+//! Which names are like another, and which fit a pattern.
 
 /// The three names that need the fewest changes (letters put in, left out, replaced; case does not count) to become `name`.
 pub fn nearest<'a>(name: &str, names: &'a [String]) -> Vec<&'a str> {
@@ -24,6 +24,35 @@ pub fn changes(name: &[char], other: &str) -> usize {
     row[name.len()]
 }
 
+/// Whether a path fits a pattern: `*` stands for anything, slashes too, and `?` for one character.
+pub fn fits(pattern: &str, path: &str) -> bool {
+    let (pattern, path): (Vec<char>, Vec<char>) = (pattern.chars().collect(), path.chars().collect());
+    let (mut p, mut s) = (0, 0);
+    // Where the last star was, and up to where it reaches: on a mismatch it takes one character more.
+    let mut star: Option<(usize, usize)> = None;
+    while s < path.len() {
+        match pattern.get(p) {
+            Some('*') => {
+                star = Some((p, s));
+                p += 1;
+            }
+            Some(&c) if c == '?' || c == path[s] => {
+                p += 1;
+                s += 1;
+            }
+            _ => match star {
+                Some((at, reach)) => {
+                    star = Some((at, reach + 1));
+                    p = at + 1;
+                    s = reach + 1;
+                }
+                None => return false,
+            },
+        }
+    }
+    pattern[p..].iter().all(|&c| c == '*')
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -36,5 +65,17 @@ mod tests {
         let changes = |name: &str, other| changes(&name.chars().collect::<Vec<_>>(), other);
         assert_eq!((changes("AB", "XABC"), changes("kitten", "sitting"), changes("", "abc")), (2, 3, 3));
         assert!(nearest("X", &[]).is_empty());
+    }
+
+    #[test]
+    fn patterns() {
+        for (pattern, path) in
+            [("*", "a/b"), ("*.json", "x/y.json"), ("a/*/c?", "a/b/b/cd"), ("abc", "abc"), ("*a*b", "xaab")]
+        {
+            assert!(fits(pattern, path), "{pattern} {path}");
+        }
+        for (pattern, path) in [("", "a"), ("*.json", "a.jso"), ("a?", "a"), ("abc", "abcd"), ("*a*b", "xba")] {
+            assert!(!fits(pattern, path), "{pattern} {path}");
+        }
     }
 }

@@ -9,7 +9,7 @@
 //!
 //! **Rules.**
 //! - What is in the cache is used without a request: offline, and for a commit, always. For a branch the server is asked once
-//!   what it stands for now; if it cannot be reached, a warning says that the cache is used.
+//!   what it stands for today; if it cannot be reached, a warning says that the cache is used.
 //! - A file appears whole and verified, or not at all: it is written to `<etag>.incomplete`, has its size and its hash
 //!   checked (the card's and the listing's sha256, git's name of small files), is synced and renamed. What an interrupted
 //!   download leaves is the start of the next; what has the wrong hash is removed.

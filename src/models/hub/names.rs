@@ -63,35 +63,6 @@ pub fn check_revision(revision: &str) -> Result<()> {
     Ok(())
 }
 
-/// Whether a path fits a pattern: `*` stands for anything, slashes too, and `?` for one character.
-pub fn fits(pattern: &str, path: &str) -> bool {
-    let (pattern, path): (Vec<char>, Vec<char>) = (pattern.chars().collect(), path.chars().collect());
-    let (mut p, mut s) = (0, 0);
-    // Where the last star was, and up to where it reaches: on a mismatch it takes one character more.
-    let mut star: Option<(usize, usize)> = None;
-    while s < path.len() {
-        match pattern.get(p) {
-            Some('*') => {
-                star = Some((p, s));
-                p += 1;
-            }
-            Some(&c) if c == '?' || c == path[s] => {
-                p += 1;
-                s += 1;
-            }
-            _ => match star {
-                Some((at, reach)) => {
-                    star = Some((at, reach + 1));
-                    p = at + 1;
-                    s = reach + 1;
-                }
-                None => return false,
-            },
-        }
-    }
-    pattern[p..].iter().all(|&c| c == '*')
-}
-
 /// Whether a name is a pattern.
 pub fn is_pattern(name: &str) -> bool {
     name.contains(['*', '?'])
@@ -141,18 +112,6 @@ mod tests {
         }
         for bad in ["", "..", "a/../b", "/main", "a b", "a?b", "a%2fb", "a#b"] {
             assert!(check_revision(bad).is_err(), "{bad:?}");
-        }
-    }
-
-    #[test]
-    fn patterns() {
-        for (pattern, path) in
-            [("*", "a/b"), ("*.json", "x/y.json"), ("a/*/c?", "a/b/b/cd"), ("abc", "abc"), ("*a*b", "xaab")]
-        {
-            assert!(fits(pattern, path), "{pattern} {path}");
-        }
-        for (pattern, path) in [("", "a"), ("*.json", "a.jso"), ("a?", "a"), ("abc", "abcd"), ("*a*b", "xba")] {
-            assert!(!fits(pattern, path), "{pattern} {path}");
         }
     }
 }

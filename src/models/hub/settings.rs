@@ -119,7 +119,7 @@ impl Settings {
     /// Whether the caller lets this file be.
     pub fn lets(&self, path: &str) -> bool {
         let any = |patterns: &[String]| {
-            patterns.iter().any(|p| if is_pattern(p) { super::names::fits(p, path) } else { p == path })
+            patterns.iter().any(|p| if is_pattern(p) { crate::models::likeness::fits(p, path) } else { p == path })
         };
         (self.allow.is_empty() || any(&self.allow)) && !any(&self.ignore)
     }

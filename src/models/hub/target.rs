@@ -1,8 +1,9 @@
 //! What a name stands for: repositories and addresses, and which of their files.
 
-use super::names::{check_repository, check_revision, fits, is_file, is_pattern};
+use super::names::{check_repository, check_revision, is_file, is_pattern};
 use super::settings::Settings;
 use crate::error::Result;
+use crate::models::likeness::fits;
 use crate::models::registry::{self, Card, CardFile, Source};
 use crate::{bail, ensure};
 

@@ -24,6 +24,7 @@ pub mod value;
 pub use file::WeightFile;
 
 use super::Tensors;
+use super::likeness::fits;
 use crate::bail;
 use crate::error::Result;
 use candle_core::{DType, Device, Tensor};
@@ -182,23 +183,13 @@ impl<'a> Loader<'a> {
             if report.mismatched.iter().any(|(other, ..)| other == name) {
                 continue;
             }
-            let known = ignorable.iter().any(|pattern| matches(pattern, name));
+            let known = ignorable.iter().any(|pattern| fits(pattern, name));
             if known { &mut report.ignored } else { &mut report.unexpected }.push(name.clone());
         }
         if !(report.missing.is_empty() && report.mismatched.is_empty() && report.unexpected.is_empty()) {
             bail!(Weights, "{}", complaint(&report));
         }
         Ok(Loaded { tensors: taken, report })
-    }
-}
-
-/// Whether a name fits a pattern in which `*` stands for anything.
-fn matches(pattern: &str, name: &str) -> bool {
-    match pattern.split_once('*') {
-        None => pattern == name,
-        Some((before, after)) => name.strip_prefix(before).is_some_and(|rest| {
-            (0..=rest.len()).filter(|&i| rest.is_char_boundary(i)).any(|i| matches(after, &rest[i..]))
-        }),
     }
 }
 

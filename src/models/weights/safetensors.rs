@@ -192,7 +192,8 @@ pub fn save(path: &Path, tensors: &Tensors, metadata: &BTreeMap<String, String>)
     written
 }
 
-pub(super) fn failed(path: &Path, error: io::Error) -> Error {
+/// What cannot be written, and why: a full disk has a kind of its own.
+pub fn failed(path: &Path, error: io::Error) -> Error {
     match error.kind() {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Error::new(
             ErrorKind::DiskFull,

@@ -157,7 +157,7 @@ function json_text(reader)
     end
 end
 
-"The character of `\\uXXXX`; one beyond 16 bits is a pair of surrogates."
+"The character of `\\u` and four digits; one beyond 16 bits is a pair of surrogates."
 function json_character(reader)
     unit = hexadecimal(reader)
     if 0xd800 <= unit < 0xdc00 && startswith(SubString(reader.text, reader.at), "\\u")

@@ -3,11 +3,12 @@
 use super::super::address;
 use super::super::disk::{Lock, failed, is_temporary};
 use super::super::layout::RepoCache;
-use super::super::names::{fits, is_commit};
+use super::super::names::is_commit;
 use super::super::settings::Settings;
 use super::super::target::{Part, Spelt, Target, Wanted};
 use super::survey::{Survey, names_in, surveys};
 use crate::error::Result;
+use crate::models::likeness::fits;
 use crate::models::options::Options;
 use crate::models::registry::{self, Card, Source};
 use crate::{bail, ensure};
