@@ -4,19 +4,22 @@
 //! does which task is not fixed, so a task's result may depend on its number alone; that is what makes every result
 //! the same at every thread count.
 //!
-//! The calling thread never computes while workers do: it waits, and about ten times a second it reports progress and
-//! asks whether to stop. R and Julia may not be entered from any other thread.
+//! The calling thread does tasks like the others, so that a small call does not wait for threads to wake, and between two
+//! of its tasks it reports progress and asks whether to stop. R and Julia may not be entered from any other thread.
 
 use crate::error::{Error, ErrorKind, Result};
 use rayon::{ThreadPool, ThreadPoolBuilder};
 use std::cell::{Cell, RefCell};
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Condvar, Mutex, MutexGuard};
+use std::sync::{Condvar, Mutex, MutexGuard, OnceLock};
 use std::time::{Duration, Instant};
 
-/// How often the calling thread reports progress and asks whether to stop.
+/// How often the calling thread reports progress and asks whether to stop, if its tasks are shorter than that.
 const POLL: Duration = Duration::from_millis(50);
+
+/// How long the calling thread looks whether the others are done before it sleeps until they are.
+const SPIN: Duration = Duration::from_micros(50);
 
 /// Called with the part done, 0 to 1; returns whether to go on.
 pub type Progress<'a> = dyn FnMut(f64) -> bool + 'a;
@@ -154,7 +157,7 @@ impl<'a> Ctx<'a> {
         if workers <= 1 || in_pool() {
             return self.run_here(n, init, task);
         }
-        self.run_on(pool(workers)?, workers, n, init, task)
+        self.run_on(pool(workers - 1)?, workers, true, n, init, task)
     }
 
     /// `run` by the calling thread alone.
@@ -167,19 +170,20 @@ impl<'a> Ctx<'a> {
         Ok(())
     }
 
-    /// `run` by so many workers of this pool.
+    /// `run` by so many workers of this pool, the calling thread being one of them if it `helps`.
     fn run_on<S>(
         &self,
         pool: &ThreadPool,
         workers: usize,
+        helps: bool,
         n: usize,
         init: impl Fn() -> S + Sync,
         task: impl Fn(&mut S, usize) -> Result<()> + Sync,
     ) -> Result<()> {
         let board = Board::new(n, workers);
-        self.oversee(pool, workers, &board, &|| {
+        self.oversee(pool, workers, helps, &board, &|claim| {
             let mut scratch = init();
-            while let Some(i) = board.claim() {
+            while let Some(i) = claim() {
                 if let Err(error) = task(&mut scratch, i) {
                     board.fail(i, error);
                 }
@@ -189,33 +193,52 @@ impl<'a> Ctx<'a> {
 
     /// Lets the workers do `work`, each once, and waits for them: reports progress and stops them when the caller wants it.
     /// Compiled once for all kinds of tasks.
-    fn oversee(&self, pool: &ThreadPool, workers: usize, board: &Board, work: &(dyn Fn() + Sync)) -> Result<()> {
-        let worker = || {
+    fn oversee(&self, pool: &ThreadPool, workers: usize, helps: bool, board: &Board, work: &Work) -> Result<()> {
+        let worker = |claim: &dyn Fn() -> Option<usize>| {
             // Counts this worker out also when a task panics; the scope passes the panic on to the caller.
             let _leave = Leave { board };
-            work();
+            work(claim);
         };
         pool.in_place_scope(|scope| {
-            for _ in 0..workers {
-                scope.spawn(|_| worker());
+            for _ in usize::from(helps)..workers {
+                scope.spawn(|_| worker(&|| board.claim()));
             }
-            let mut left = lock(&board.running);
-            while *left > 0 {
-                left = board.finished.wait_timeout(left, POLL).unwrap_or_else(|e| e.into_inner()).0;
-                if *left == 0 || board.stop.load(Ordering::Relaxed) {
-                    continue;
+            if helps {
+                worker(&|| {
+                    self.look(board);
+                    board.claim()
+                });
+            }
+            // The others are nearly done when who helps is: going to sleep and being woken would take longer.
+            let begun = Instant::now();
+            while helps && board.works() && begun.elapsed() < SPIN {
+                std::hint::spin_loop();
+            }
+            let mut asleep = lock(&board.asleep);
+            while board.works() {
+                *asleep = true;
+                asleep = board.finished.wait_timeout(asleep, POLL).unwrap_or_else(|e| e.into_inner()).0;
+                if board.works() {
+                    drop(asleep);
+                    self.look(board);
+                    asleep = lock(&board.asleep);
                 }
-                drop(left);
-                if let Err(error) = self.poll(board.done()) {
-                    board.stop.store(true, Ordering::Relaxed);
-                    *lock(&board.failure) = Some((0, error));
-                }
-                left = lock(&board.running);
             }
         });
         match lock(&board.failure).take() {
             Some((_, error)) => Err(error),
             None => Ok(()),
+        }
+    }
+
+    /// Reports progress, and has the workers stop if the caller wants it.
+    fn look(&self, board: &Board) {
+        if board.stop.load(Ordering::Relaxed) {
+            return;
+        }
+        if let Err(error) = self.poll(board.done()) {
+            board.stop.store(true, Ordering::Relaxed);
+            *lock(&board.failure) = Some((0, error));
         }
     }
 
@@ -250,7 +273,7 @@ impl<'a> Ctx<'a> {
         match workers {
             0 => {}
             _ if in_pool() => self.run_here(n, || (), fill)?,
-            _ => self.run_on(exact_pool(self.threads)?, workers, n, || (), fill)?,
+            _ => self.run_on(exact_pool(self.threads)?, workers, false, n, || (), fill)?,
         }
         Ok(unslotted(slots))
     }
@@ -332,6 +355,9 @@ fn unslotted<T>(slots: Vec<Mutex<Option<T>>>) -> Vec<T> {
     slots.into_iter().map(|slot| slot.into_inner().unwrap_or_else(|e| e.into_inner()).expect("each task ran")).collect()
 }
 
+/// What a worker does: tasks, as long as it can claim one.
+type Work<'a> = dyn Fn(&dyn Fn() -> Option<usize>) + Sync + 'a;
+
 /// What the workers of a call share: which task is next, and how it stands.
 struct Board {
     n: usize,
@@ -339,7 +365,10 @@ struct Board {
     stop: AtomicBool,
     /// The lowest task that failed.
     failure: Mutex<Option<(usize, Error)>>,
-    running: Mutex<usize>,
+    /// Workers that have not left.
+    running: AtomicUsize,
+    /// Whether the calling thread waits for `finished`.
+    asleep: Mutex<bool>,
     finished: Condvar,
 }
 
@@ -350,7 +379,8 @@ impl Board {
             next: AtomicUsize::new(0),
             stop: AtomicBool::new(false),
             failure: Mutex::new(None),
-            running: Mutex::new(workers),
+            running: AtomicUsize::new(workers),
+            asleep: Mutex::new(false),
             finished: Condvar::new(),
         }
     }
@@ -373,6 +403,10 @@ impl Board {
         }
     }
 
+    fn works(&self) -> bool {
+        self.running.load(Ordering::Acquire) > 0
+    }
+
     /// The part of the tasks that has been begun.
     fn done(&self) -> f64 {
         self.next.load(Ordering::Relaxed).min(self.n) as f64 / self.n as f64
@@ -393,8 +427,10 @@ impl Drop for Leave<'_> {
         if std::thread::panicking() {
             self.board.stop.store(true, Ordering::Relaxed);
         }
-        *lock(&self.board.running) -= 1;
-        self.board.finished.notify_one();
+        self.board.running.fetch_sub(1, Ordering::AcqRel);
+        if *lock(&self.board.asleep) {
+            self.board.finished.notify_one();
+        }
     }
 }
 
@@ -414,7 +450,13 @@ pub fn default_threads() -> usize {
         .ok()
         .and_then(|value| value.trim().parse().ok())
         .filter(|&n: &usize| n > 0)
-        .unwrap_or_else(|| std::thread::available_parallelism().map_or(1, |n| n.get()))
+        .unwrap_or_else(cores)
+}
+
+/// Found out once: it is read from files, which takes longer than a small call.
+fn cores() -> usize {
+    static CORES: OnceLock<usize> = OnceLock::new();
+    *CORES.get_or_init(|| std::thread::available_parallelism().map_or(1, |n| n.get()))
 }
 
 struct Pool {
@@ -430,7 +472,7 @@ static POOLS: Mutex<Vec<&'static Pool>> = Mutex::new(Vec::new());
 /// The library's own pool: never rayon's global one, made at first use, made anew in a forked child (whose threads
 /// are gone) and when a call asks for more threads than it has.
 fn pool(threads: usize) -> Result<&'static ThreadPool> {
-    pool_that(|live| live.threads >= threads, threads.max(default_threads()))
+    pool_that(|live| live.threads >= threads, threads.max(default_threads() - 1))
 }
 
 /// A pool of just so many threads: work that divides itself among all threads of its pool shall not take more.
