@@ -14,6 +14,7 @@ use crate::error::Result;
 use crate::matrix::density::Density;
 use crate::matrix::{Axis, Groups, Lines, Matrix, Value, ValueSlice};
 use crate::parallel::{Ctx, balanced_ranges};
+use crate::simd::widest;
 use crate::with_lines;
 use std::borrow::Cow;
 use std::ops::Range;
@@ -67,11 +68,20 @@ pub(super) fn ordered_sums(ctx: &Ctx, matrix: &Matrix, groups: &Groups, rule: &R
     })
 }
 
-fn add_block(sums: &mut [[f64; 2]], at: impl Iterator<Item = usize>, terms: &Terms) {
-    for ((i, a), b) in at.zip(&terms[0]).zip(&terms[1]) {
-        let sum = &mut sums[i];
+/// Adds the terms to the sums of their places, four at a time: a loop that may stop in between is not made to.
+#[inline(always)]
+fn add_block(sums: &mut [[f64; 2]], of: &[usize], place: impl Fn(usize) -> usize, terms: &Terms) {
+    let mut add = |&i: &usize, a: f64, b: f64| {
+        let sum = &mut sums[place(i)];
         *sum = [sum[0] + a, sum[1] + b];
+    };
+    let (fours, rest) = of.as_chunks::<4>();
+    let [plain, squared] = terms.each_ref().map(|terms| terms.as_chunks::<4>().0);
+    for ((of, a), b) in fours.iter().zip(plain).zip(squared) {
+        (0..4).for_each(|k| add(&of[k], a[k], b[k]));
     }
+    let done = 4 * fours.len();
+    rest.iter().zip(&terms[0][done..]).zip(&terms[1][done..]).for_each(|((i, &a), &b)| add(i, a, b));
 }
 
 /// Goes through the cells in rounds, in each of which every thread has genes of its own.
@@ -84,7 +94,10 @@ fn along_cells<L: Lines>(ctx: &Ctx, matrix: &Matrix, lines: L, groups: &Groups, 
         let row = &mut table[round.batch * n_genes..][..n_genes];
         ctx.step(i, rounds.len(), || {
             ctx.run_split(row, strips.iter().map(Range::len), Block::new, |block, strip, sums| {
-                add_strip(matrix, &lines, groups, round, strips[strip].clone(), block, rule, sums);
+                widest(
+                    #[inline(always)]
+                    || add_strip(matrix, &lines, groups, round, strips[strip].clone(), block, rule, sums),
+                );
                 Ok(())
             })
         })?;
@@ -94,6 +107,7 @@ fn along_cells<L: Lines>(ctx: &Ctx, matrix: &Matrix, lines: L, groups: &Groups, 
 
 /// Adds up what the cells have of some genes.
 #[allow(clippy::too_many_arguments)]
+#[inline(always)]
 fn add_strip<L: Lines>(
     matrix: &Matrix,
     lines: &L,
@@ -121,7 +135,7 @@ fn add_strip<L: Lines>(
             lines.prefetch(later, ahead..(ahead + BLOCK).min(found[1].end));
             lines.positions(now, k, &mut block.places.genes[..n]);
             block.work_out(rule, &values[k..k + n]);
-            add_block(sums, block.places.genes[..n].iter().map(|gene| gene - genes.start), &block.terms);
+            add_block(sums, &block.places.genes[..n], |gene| gene - genes.start, &block.terms);
         }
     }
 }
@@ -222,7 +236,7 @@ fn along_genes_by_batch<L: Lines>(
                 batches.iter_mut().zip(cells).for_each(|(batch, &mut cell)| *batch = labels[cell].max(0) as usize);
                 block.work_out(rule, values);
                 let cells = &block.places.cells[..values.len()];
-                add_block(column, cells.iter().map(|&cell| (labels[cell] + 1) as usize), &block.terms);
+                add_block(column, cells, |cell| (labels[cell] + 1) as usize, &block.terms);
             }
             row.copy_from_slice(&column[1..]);
         }

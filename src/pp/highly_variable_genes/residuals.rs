@@ -4,11 +4,12 @@
 //! Residuals are never stored. That of a zero depends on the gene's sum and the cell's depth alone; so first every count is
 //! taken to be zero ([`zeros`]), and then the counts that are not are put right.
 //!
-//! Speed: 28 M counts along cells, 2 threads: 130 ms; the limit is the division and the square root that each count needs,
-//! where memory's would be 14.
+//! Speed: 28 M counts along cells, 2 threads: 83 ms, 17 of them for the moments. The rest are the square root and the division
+//! of each count, the look-up of its gene's sum and the two additions, about 20 each; memory's limit would be 14.
 
 use super::ordered::{BLOCK, Places, Rule, Terms, ordered_sums};
 use super::ranks::{self, ascending, choose};
+use super::stretches::by_fours;
 use super::tally::Tally;
 use super::zeros::{Model, zeros};
 use super::{HighlyVariable, Options};
@@ -114,27 +115,41 @@ fn corrections(
     model: Model,
 ) -> Result<Vec<[f64; 2]>> {
     let n_genes = matrix.n_vars();
-    let terms = |values: ValueSlice, places: &Places, terms: &mut Terms| {
-        let (mut counts, mut expected) = ([0.0; BLOCK], [0.0; BLOCK]);
-        with_values!(values, |values| values.iter().zip(&mut counts).for_each(|(v, count)| *count = v.to_f64()));
-        let Places { batches, cells, genes } = places;
-        for (k, mu) in expected.iter_mut().enumerate().take(values.len()) {
-            *mu = gene_sums[batches[k] * n_genes + genes[k]] * shares[cells[k]];
-        }
-        let [plain, squared] = terms;
+    let terms = |values: ValueSlice, places: &Places, [plain, squared]: &mut Terms| {
         widest(
             #[inline(always)]
             || {
-                for k in 0..BLOCK {
-                    let (count, mu) = (counts[k], expected[k]);
+                let n = values.len();
+                let (mut counts, mut expected) = ([0.0; BLOCK], [0.0; BLOCK]);
+                with_values!(values, |values| values
+                    .iter()
+                    .zip(&mut counts)
+                    .for_each(|(v, count)| *count = v.to_f64()));
+                let (batches, cells, genes) = (&places.batches[..n], &places.cells[..n], &places.genes[..n]);
+                if n > 0 && all_equal(cells) && all_equal(batches) {
+                    let (row, share) = (&gene_sums[batches[0] * n_genes..][..n_genes], shares[cells[0]]);
+                    by_fours(genes, &mut expected, |&gene, mu| *mu = row[gene] * share);
+                } else {
+                    for (k, mu) in expected[..n].iter_mut().enumerate() {
+                        *mu = gene_sums[batches[k] * n_genes + genes[k]] * shares[cells[k]];
+                    }
+                }
+                for k in 0..n.next_multiple_of(8).min(BLOCK) {
+                    // Where nothing is expected there is no count, and any other number leaves 0. A choice among results would
+                    // become a branch, and the divisions no vectors.
+                    let mu = if expected[k] > 0.0 { expected[k] } else { 1.0 };
                     let scale = model.scale(mu);
-                    let (counted, zero) = (model.clipped((count - mu) * scale), model.clipped(-mu * scale));
-                    let some = count > 0.0;
-                    plain[k] = if some { counted - zero } else { 0.0 };
-                    squared[k] = if some { counted * counted - zero * zero } else { 0.0 };
+                    let (counted, zero) = (model.clipped((counts[k] - mu) * scale), model.clipped(-mu * scale));
+                    plain[k] = counted - zero;
+                    squared[k] = counted * counted - zero * zero;
                 }
             },
-        );
+        )
     };
     ordered_sums(ctx, matrix, groups, &Rule { terms: &terms, by_cell: true })
+}
+
+#[inline(always)]
+fn all_equal(places: &[usize]) -> bool {
+    places.iter().fold(true, |equal, place| equal & (*place == places[0]))
 }
