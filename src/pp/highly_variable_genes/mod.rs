@@ -206,7 +206,7 @@ pub fn highly_variable_genes(
     let canonical = matrix.canonical(ctx)?;
     let matrix = &canonical.view();
     let tally = match options.flavor {
-        Flavor::SeuratV3 | Flavor::SeuratV3Paper | Flavor::PearsonResiduals => {
+        Flavor::SeuratV3 | Flavor::SeuratV3Paper | Flavor::Vst | Flavor::PearsonResiduals => {
             Tally::of(ctx.part(0.0, 0.3), matrix, batches.unwrap_or(&Groups::all(matrix.n_obs())))?
         }
         _ => None,
@@ -222,7 +222,7 @@ pub fn highly_variable_genes(
     match options.flavor {
         Flavor::Seurat | Flavor::CellRanger => dispersions::run(ctx, matrix, batches, name_order, options),
         Flavor::MeanVarPlot | Flavor::Dispersion => mean_var_plot::run(ctx, matrix, options),
-        Flavor::Vst => vst::run(ctx, matrix, batches, options),
+        Flavor::Vst => vst::run(ctx, matrix, batches, tally, options),
         Flavor::SeuratV3 | Flavor::SeuratV3Paper => standardized::run(ctx, matrix, batches, tally, options),
         Flavor::PearsonResiduals => residuals::run(ctx, matrix, batches, tally, options),
     }
