@@ -359,16 +359,17 @@ fn scale_stored<I: Index, T: Value>(
     )
 }
 
-/// A cell's values over their genes' divisors. These are picked up block by block, so that the divisions are of vectors.
+/// A cell's values over their genes' divisors. These are picked up block by block, so that the divisions are of vectors; long
+/// blocks, as a vector that is read soon after its parts were written has to wait.
 fn divide_stored<I: Index, T: Value>(scaler: &Scaler, values: &mut [T], indices: &[I], base: i64, stds: &[f64]) {
-    const BLOCK: usize = 16;
+    const BLOCK: usize = 64;
     widest(
         #[inline(always)]
         || {
+            let mut by = [1.0; BLOCK];
             for (values, indices) in values.chunks_mut(BLOCK).zip(indices.chunks(BLOCK)) {
-                let mut by = [1.0; BLOCK];
                 by.iter_mut().zip(indices).for_each(|(by, i)| *by = stds[(i.to_i64() - base) as usize]);
-                values.iter_mut().zip(by).for_each(|(x, std)| *x = T::from_f64(scaler.value(x.to_f64(), 0.0, std)));
+                values.iter_mut().zip(&by).for_each(|(x, &std)| *x = T::from_f64(scaler.value(x.to_f64(), 0.0, std)));
             }
         },
     )
