@@ -129,7 +129,10 @@ fn gather_all<F: Fold, L: Lines, M: Map>(
     ends: &dyn Ends<F>,
 ) {
     if F::SUMMED && M::IDENTITY && groups.is_all() {
-        return sum_lines(lines, genes, F::COUNTS, |gene, sums| ends.end(0, gene..gene + 1, &[F::summed(sums)]));
+        column.clear();
+        ends.begin(0, genes.clone(), column);
+        sum_lines(lines, genes.clone(), F::COUNTS, |gene, sums| column[gene - genes.start] = F::summed(sums));
+        return ends.end(0, genes, column);
     }
     for gene in genes.filter(|&gene| selection.genes[gene]) {
         column.clear();

@@ -1,8 +1,9 @@
 //! Sums of whole lines, several lines side by side.
 
-use super::{Lines, Value};
-use crate::simd::widest;
+use super::{Lines, Value, ValueType};
+use crate::simd::{prefetch_range, widest};
 use std::borrow::Cow;
+use std::collections::VecDeque;
 use std::ops::Range;
 
 /// What is added up of a line: each from its first value to its last, in one f64.
@@ -18,91 +19,158 @@ pub(super) struct Summed {
 const LANES: usize = 8;
 /// Values that each lane takes at a time.
 const STEP: usize = 4;
+/// Values of a line that memory is asked for before its turn comes; the rest it foresees.
+const AHEAD: usize = 64;
 
 /// Calls `done(line, its sums)` for each line; non-zeros are counted if `counts`, else they are 0. The last lines to finish come last, so not all come in order.
 ///
 /// A lane that finishes its line takes the next one, so lines of any lengths keep all lanes busy. What a line's sums are
 /// does not depend on the lines beside it.
 pub(super) fn sum_lines<L: Lines>(lines: &L, majors: Range<usize>, counts: bool, mut done: impl FnMut(usize, Summed)) {
-    let mut rest = majors;
-    let mut lanes: [Lane<L::V>; LANES] = std::array::from_fn(|_| Lane::default());
-    let mut sums = [0.0; LANES];
-    let mut squares = [0.0; LANES];
+    let mut majors = majors;
+    let mut waiting = VecDeque::with_capacity(LANES + 1);
+    let mut next = || {
+        while waiting.len() <= LANES
+            && let Some(line) = majors.next()
+        {
+            let values = lines.values(line);
+            prefetch_range(&values, 0..AHEAD);
+            waiting.push_back((line, values));
+        }
+        waiting.pop_front()
+    };
+    let mut lanes: [Option<(usize, Cow<[L::V]>)>; LANES] = [const { None }; LANES];
+    // How many values of each lane's line are left to add side by side; `NONE` once there are no more lines.
+    let mut left = [0; LANES];
+    const NONE: usize = usize::MAX;
+    let mut sums = Sums::default();
     loop {
-        for (lane, (sum, square)) in lanes.iter_mut().zip(sums.iter_mut().zip(&mut squares)) {
-            while lane.is_done() {
-                if let Some(line) = lane.line.take() {
-                    let nonzeros = if counts { count_nonzeros(&lane.values) as f64 } else { 0.0 };
-                    done(line, Summed { sum: *sum, squares: *square, nonzeros });
+        for l in 0..LANES {
+            while left[l] < STEP {
+                if let Some((line, values)) = lanes[l].take() {
+                    values[values.len() - left[l]..].iter().for_each(|v| sums.add(l, v.to_f64()));
+                    let nonzeros = if counts { count_nonzeros(&values) as f64 } else { 0.0 };
+                    done(line, Summed { sum: sums.plain[l], squares: sums.squares[l], nonzeros });
                 }
-                let Some(line) = rest.next() else { break };
-                *lane = Lane { line: Some(line), values: lines.values(line), at: 0 };
-                (*sum, *square) = (0.0, 0.0);
+                lanes[l] = next();
+                left[l] = lanes[l].as_ref().map_or(NONE, |(_, values)| values.len());
+                (sums.plain[l], sums.squares[l]) = (0.0, 0.0);
             }
         }
-        let steps = lanes.iter().map(|lane| lane.rest().len() / STEP).min().unwrap_or(0);
-        if steps > 0 {
-            let values = std::array::from_fn(|l| &lanes[l].rest()[..steps * STEP]);
-            widest(
-                #[inline(always)]
-                || add_steps(values, steps, &mut sums, &mut squares),
-            );
-            lanes.iter_mut().for_each(|lane| lane.at += steps * STEP);
-        } else if lanes.iter().all(|lane| lane.is_done()) {
+        let (shortest, least) = left.iter().copied().enumerate().min_by_key(|&(_, left)| left).unwrap_or((0, NONE));
+        if least == NONE {
             return;
-        } else {
-            // Some lane is at the end of its line, or has none: each takes a few values by itself.
-            for (l, lane) in lanes.iter_mut().enumerate() {
-                let few = lane.rest().len().min(STEP);
-                for v in &lane.rest()[..few] {
-                    let x = v.to_f64();
-                    sums[l] += x;
-                    squares[l] += x * x;
+        }
+        let together = least / STEP * STEP;
+        // A lane without a line adds up what another has, and nobody asks for it.
+        let rest = |l: usize| {
+            let l = if left[l] == NONE { shortest } else { l };
+            let values: &[L::V] = lanes[l].as_ref().map_or(&[], |(_, values)| values);
+            &values[values.len() - left[l]..][..together]
+        };
+        sums.add_side_by_side([rest(0), rest(1), rest(2), rest(3), rest(4), rest(5), rest(6), rest(7)]);
+        left.iter_mut().filter(|left| **left != NONE).for_each(|left| *left -= together);
+    }
+}
+
+/// The running sums of all lanes.
+#[derive(Default)]
+struct Sums {
+    plain: [f64; LANES],
+    squares: [f64; LANES],
+}
+
+impl Sums {
+    #[inline(always)]
+    fn add(&mut self, lane: usize, x: f64) {
+        self.plain[lane] += x;
+        self.squares[lane] += x * x;
+    }
+
+    /// Adds equally many values to each lane, a multiple of [`STEP`].
+    fn add_side_by_side<V: Value>(&mut self, values: [&[V]; LANES]) {
+        #[cfg(target_arch = "x86_64")]
+        if std::arch::is_x86_feature_detected!("avx2") {
+            // SAFETY: the processor has AVX2.
+            return unsafe { self.add_side_by_side_avx2(values) };
+        }
+        for k in 0..values[0].len() {
+            (0..LANES).for_each(|lane| self.add(lane, values[lane][k].to_f64()));
+        }
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    #[target_feature(enable = "avx2")]
+    fn add_side_by_side_avx2<V: Value>(&mut self, values: [&[V]; LANES]) {
+        use std::arch::x86_64::*;
+        let n = values[0].len();
+        assert!(n % STEP == 0 && values.iter().all(|line| line.len() == n));
+        // SAFETY: each half is four numbers.
+        let mut plain = unsafe { [_mm256_loadu_pd(self.plain.as_ptr()), _mm256_loadu_pd(self.plain[4..].as_ptr())] };
+        // SAFETY: each half is four numbers.
+        let mut squares =
+            unsafe { [_mm256_loadu_pd(self.squares.as_ptr()), _mm256_loadu_pd(self.squares[4..].as_ptr())] };
+        for k in (0..n).step_by(STEP) {
+            for half in 0..2 {
+                let [a, b, c, d] = [values[4 * half], values[4 * half + 1], values[4 * half + 2], values[4 * half + 3]];
+                // SAFETY: each line has n values, which is a multiple of STEP.
+                let x = unsafe { turned(a.as_ptr().add(k), b.as_ptr().add(k), c.as_ptr().add(k), d.as_ptr().add(k)) };
+                for x in x {
+                    plain[half] = _mm256_add_pd(plain[half], x);
+                    squares[half] = _mm256_add_pd(squares[half], _mm256_mul_pd(x, x));
                 }
-                lane.at += few;
+            }
+        }
+        for half in 0..2 {
+            // SAFETY: each half is four numbers.
+            unsafe {
+                _mm256_storeu_pd(self.plain[4 * half..].as_mut_ptr(), plain[half]);
+                _mm256_storeu_pd(self.squares[4 * half..].as_mut_ptr(), squares[half]);
             }
         }
     }
 }
 
-/// A line on its way.
-struct Lane<'a, V: Clone> {
-    line: Option<usize>,
-    values: Cow<'a, [V]>,
-    /// How many of them are added up.
-    at: usize,
-}
-
-impl<V: Clone> Default for Lane<'_, V> {
-    fn default() -> Self {
-        Self { line: None, values: Cow::Borrowed(&[]), at: 0 }
-    }
-}
-
-impl<V: Value> Lane<'_, V> {
-    fn rest(&self) -> &[V] {
-        &self.values[self.at..]
-    }
-
-    fn is_done(&self) -> bool {
-        self.at == self.values.len()
-    }
-}
-
-#[inline(always)]
-fn add_steps<V: Value>(values: [&[V]; LANES], steps: usize, sums: &mut [f64; LANES], squares: &mut [f64; LANES]) {
-    let values: [&[V]; LANES] = std::array::from_fn(|l| &values[l][..steps * STEP]);
-    let (mut sum, mut square) = (*sums, *squares);
-    for step in 0..steps {
-        for k in 0..STEP {
-            let x: [f64; LANES] = std::array::from_fn(|l| values[l][step * STEP + k].to_f64());
-            for l in 0..LANES {
-                sum[l] += x[l];
-                square[l] += x[l] * x[l];
-            }
+/// The first values of four lines, then their second ones, and so on: read as they lie, and turned in registers.
+///
+/// # Safety
+/// Each line has [`STEP`] values.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2")]
+#[inline]
+unsafe fn turned<V: Value>(a: *const V, b: *const V, c: *const V, d: *const V) -> [std::arch::x86_64::__m256d; STEP] {
+    use std::arch::x86_64::*;
+    match V::TYPE {
+        ValueType::F32 => {
+            let load = |line: *const V| unsafe { _mm_loadu_ps(line.cast()) };
+            let (a, b, c, d) = (load(a), load(b), load(c), load(d));
+            let (ab, cd) = (_mm_unpacklo_ps(a, b), _mm_unpacklo_ps(c, d));
+            let (ab_later, cd_later) = (_mm_unpackhi_ps(a, b), _mm_unpackhi_ps(c, d));
+            [
+                _mm256_cvtps_pd(_mm_movelh_ps(ab, cd)),
+                _mm256_cvtps_pd(_mm_movehl_ps(cd, ab)),
+                _mm256_cvtps_pd(_mm_movelh_ps(ab_later, cd_later)),
+                _mm256_cvtps_pd(_mm_movehl_ps(cd_later, ab_later)),
+            ]
+        }
+        ValueType::F64 => {
+            let load = |line: *const V| unsafe { _mm256_loadu_pd(line.cast()) };
+            let (a, b, c, d) = (load(a), load(b), load(c), load(d));
+            let (ab_even, cd_even) = (_mm256_unpacklo_pd(a, b), _mm256_unpacklo_pd(c, d));
+            let (ab_odd, cd_odd) = (_mm256_unpackhi_pd(a, b), _mm256_unpackhi_pd(c, d));
+            [
+                _mm256_permute2f128_pd::<0x20>(ab_even, cd_even),
+                _mm256_permute2f128_pd::<0x20>(ab_odd, cd_odd),
+                _mm256_permute2f128_pd::<0x31>(ab_even, cd_even),
+                _mm256_permute2f128_pd::<0x31>(ab_odd, cd_odd),
+            ]
+        }
+        // Kernels read integers as f64.
+        _ => {
+            let x = |line: *const V, k: usize| unsafe { *line.add(k) }.to_f64();
+            std::array::from_fn(|k| _mm256_set_pd(x(d, k), x(c, k), x(b, k), x(a, k)))
         }
     }
-    (*sums, *squares) = (sum, square);
 }
 
 /// How many values are not zero.
