@@ -1,7 +1,7 @@
 //! How kernels read a view: one line of the major axis at a time, compiled once for each type.
 
 use super::{Index, Value};
-use crate::simd::prefetch_range;
+use crate::simd::{prefetch, prefetch_range};
 use std::borrow::Cow;
 use std::ops::Range;
 
@@ -107,11 +107,22 @@ impl<'a, V, I: Index> SparseLines<'a, V, I> {
     }
 
     /// Calls `f(position, b)` for the positions of a line, `b` being what lies beside each.
+    ///
+    /// On the way it asks memory for as much of the lines that follow: where indices and values are read in turns, the
+    /// hardware begins to foresee each anew.
     #[inline(always)]
     pub(super) fn beside<B: Copy>(&self, major: usize, beside: &[B], mut f: impl FnMut(usize, B)) {
-        for (i, &b) in self.indices(major).iter().zip(beside) {
-            f((i.to_i64() - self.base) as usize, b);
+        const AT_ONCE: usize = 16;
+        let ahead = self.range(major).end;
+        let mut each = |i: I, b: B| f((i.to_i64() - self.base) as usize, b);
+        let (indices, last_indices) = self.indices(major).as_chunks::<AT_ONCE>();
+        let (beside, last_beside) = beside.as_chunks::<AT_ONCE>();
+        for (k, (indices, beside)) in indices.iter().zip(beside).enumerate() {
+            prefetch(self.indices, ahead + k * AT_ONCE);
+            prefetch(self.values, ahead + k * AT_ONCE);
+            (0..AT_ONCE).for_each(|j| each(indices[j], beside[j]));
         }
+        last_indices.iter().zip(last_beside).for_each(|(&i, &b)| each(i, b));
     }
 
     #[inline(always)]

@@ -1,20 +1,22 @@
 //! Quality of cells and genes, after `scanpy.pp.calculate_qc_metrics`: everything in one pass over the values.
 //!
 //! Counts (whole, not negative) have exact sums, whatever their order: each thread adds up genes for its own cells, and
-//! the largest values of a cell are found by counting how often each value occurs. Other values take a second pass for
-//! the genes' sums, cells in ascending order, and a selection for each cell. A matrix compressed along genes is turned
-//! over block by block for the cells.
+//! the largest values of a cell are found by counting how often the smallest numbers occur. Other values take a second
+//! pass for the genes' sums, cells in ascending order, and a selection for each cell. A matrix compressed along genes is
+//! turned over block by block for the cells.
 //!
-//! Speed: 28 M non-zeros of f32, 2 threads: 25 ms, with `percent_top` 36. Memory's limit is 7 (228 MB at 33 GB/s). Adding to a
-//! word for each of 20,000 genes takes half of a thread's time, 1.1 ns a value, as these words lie in the second cache; then
-//! come counting how often values occur, and telling counts from other numbers.
+//! Speed: 28 M non-zeros of f32, 2 threads: 16 ms, with `percent_top` 18.5. Memory's limit is 4.4 (228 MB at 52 GB/s). Adding
+//! to a word for each of 20,000 genes takes three quarters of a thread's time, 0.8 ns a value, as half of these words lie in
+//! the second cache; telling counts from other numbers takes a sixth.
 
 use crate::ensure;
 use crate::error::Result;
 use crate::matrix::transpose::for_each_block;
 use crate::matrix::{Axis, Counted, Groups, Lines, Matrix, Value, line_sum, reduce, to_counts};
 use crate::parallel::{Ctx, balanced_ranges};
+use crate::simd::widest;
 use crate::with_lines;
+use std::mem::take;
 use std::sync::Mutex;
 
 /// What is asked of cells, beside their totals.
@@ -90,7 +92,7 @@ impl Qc {
 /// All metrics. Zeros that are not stored count as values: where `percent_top` exceeds the positive values of a cell, zeros
 /// and then negative values are its next highest.
 ///
-/// Memory: the results, two doubles per gene for each thread; for a matrix compressed along genes 64 MiB more.
+/// Memory: the results, 20 bytes per gene for each thread; for a matrix compressed along genes 64 MiB more.
 pub fn qc(ctx: &Ctx, matrix: &Matrix, wanted: &Wanted) -> Result<Qc> {
     let n_vars = matrix.n_vars();
     for &n in wanted.percent_top {
@@ -139,14 +141,6 @@ struct Plan<'a> {
 }
 
 impl<'a> Plan<'a> {
-    /// A count of a cell, to the subsets that its gene is in.
-    #[cold]
-    fn add_to_subsets(&self, gene: usize, count: f64, row: &mut [f64]) {
-        for (sum, (_, mask)) in row[self.first_subset..].iter_mut().zip(&self.subsets) {
-            *sum += if mask[gene] { count } else { 0.0 };
-        }
-    }
-
     fn new(wanted: &Wanted<'a>) -> Self {
         let mut tops: Vec<_> = wanted.percent_top.iter().enumerate().map(|(i, &n)| (n, 2 + i)).collect();
         tops.sort_unstable();
@@ -178,53 +172,61 @@ impl GeneSums {
     }
 }
 
-/// Totals and numbers of non-zeros of genes, each in one word, since adding to 20,000 places costs as many cache lines as
-/// these fill: the total in the low 40 bits, the number in the next 23, and on top whether the gene is in a subset.
+/// Totals and numbers of non-zeros of genes, both in one short word: adding to 20,000 places costs as many cache lines as
+/// these fill. The total is in the low 20 bits.
 struct GeneTally {
-    packed: Vec<u64>,
-    /// Cells in it.
+    packed: Vec<u32>,
+    /// Cells in it, and the sum of their highest counts, which no total exceeds.
     cells: u32,
-    /// What did not fit it any more: totals and numbers; empty until then.
+    highest: u32,
+    /// What did not fit any more: totals and numbers.
     wide: Vec<[u64; 2]>,
 }
 
 impl GeneTally {
-    const TOTAL: u64 = (1 << 40) - 1;
-    const ONE: u64 = 1 << 40;
-    const MARK: u64 = 1 << 63;
-    /// So many counts below 2^20 have a sum below 2^40.
-    const CELLS: u32 = 1 << 20;
+    const ONE: u32 = 1 << 20;
+    const TOTAL: u32 = Self::ONE - 1;
+    /// The number has 12 bits.
+    const CELLS: u32 = (1 << 12) - 1;
+    /// Cells with higher counts would fill the totals too soon.
+    const HIGHEST: u32 = 1 << 12;
 
-    fn new(plan: &Plan, n_vars: usize) -> Self {
-        let mut packed = vec![0; n_vars];
-        plan.subsets.iter().flat_map(|(genes, _)| genes).for_each(|&gene| packed[gene] = Self::MARK);
-        Self { packed, cells: 0, wide: Vec::new() }
+    fn new(n_vars: usize) -> Self {
+        Self { packed: vec![0; n_vars], cells: 0, highest: 0, wide: vec![[0; 2]; n_vars] }
     }
 
-    /// Makes room for another cell.
-    fn next_cell(&mut self) {
-        if self.cells == Self::CELLS {
+    /// Adds the counts of a cell.
+    #[inline(always)]
+    fn add<L: Lines>(&mut self, lines: &L, cell: usize, counts: &[u32], highest: u32) {
+        if highest > Self::HIGHEST {
+            return lines.for_each_beside(cell, counts, |gene, count| {
+                let [total, number] = &mut self.wide[gene];
+                (*total, *number) = (*total + u64::from(count), *number + u64::from(count > 0));
+            });
+        }
+        if self.cells == Self::CELLS || self.highest + highest > Self::TOTAL {
             self.widen();
         }
-        self.cells += 1;
+        (self.cells, self.highest) = (self.cells + 1, self.highest + highest);
+        lines.for_each_beside(cell, counts, |gene, count| {
+            if count > 0 {
+                self.packed[gene] += count + Self::ONE;
+            }
+        });
     }
 
-    /// Adds a count; returns whether the gene is in a subset.
-    #[inline(always)]
-    fn add(&mut self, gene: usize, count: u32) -> bool {
-        let sum = &mut self.packed[gene];
-        *sum += u64::from(count) + if count > 0 { Self::ONE } else { 0 };
-        *sum >= Self::MARK
+    /// The total of some genes so far.
+    fn total(&self, genes: &[usize]) -> f64 {
+        let total = |&gene: &usize| self.wide[gene][0] + u64::from(self.packed[gene] & Self::TOTAL);
+        genes.iter().map(total).sum::<u64>() as f64
     }
 
     fn widen(&mut self) {
-        self.wide.resize(self.packed.len(), [0; 2]);
-        for (wide, packed) in self.wide.iter_mut().zip(&mut self.packed) {
-            let number = (*packed & !Self::MARK) / Self::ONE;
-            *wide = [wide[0] + (*packed & Self::TOTAL), wide[1] + number];
-            *packed &= Self::MARK;
+        for ([total, number], packed) in self.wide.iter_mut().zip(&mut self.packed) {
+            *total += u64::from(*packed & Self::TOTAL);
+            *number += u64::from(take(packed) / Self::ONE);
         }
-        self.cells = 0;
+        (self.cells, self.highest) = (0, 0);
     }
 
     fn finish(mut self) -> Vec<[u64; 2]> {
@@ -248,7 +250,7 @@ fn cell_rows<L: Lines>(
     let wanted = lock().is_some();
     ctx.run_split(rows, pieces.iter().map(|piece| piece.len() * plan.width), Scratch::default, |scratch, p, rows| {
         let idle = lock().as_mut().and_then(|genes| genes.idle.pop());
-        let mut tally = idle.unwrap_or_else(|| GeneTally::new(plan, block.n_vars()));
+        let mut tally = idle.unwrap_or_else(|| GeneTally::new(block.n_vars()));
         let mut counts = true;
         for (row, cell) in rows.chunks_exact_mut(plan.width).zip(pieces[p].clone()) {
             counts &= cell_row(&lines, cell, plan, row, scratch, &mut tally);
@@ -277,12 +279,22 @@ fn cell_row<L: Lines>(
     };
     let total = counted.sum as f64;
     (row[0], row[1]) = (counted.nonzeros as f64, total);
-    tally.next_cell();
-    lines.for_each_beside(cell, &scratch.counts, |gene, count| {
-        if tally.add(gene, count) {
-            plan.add_to_subsets(gene, f64::from(count), row);
+    // Of a few genes the total is known from before and after the cell; others are looked up one by one.
+    let counts = &scratch.counts;
+    let few = |genes: &[usize]| 2 * genes.len() <= counts.len();
+    for (sum, (genes, mask)) in row[plan.first_subset..].iter_mut().zip(&plan.subsets) {
+        if few(genes) {
+            *sum = -tally.total(genes);
+        } else {
+            *sum = 0.0;
+            lines.for_each_beside(cell, counts, |gene, count| *sum += if mask[gene] { f64::from(count) } else { 0.0 });
         }
-    });
+    }
+    tally.add(lines, cell, counts, counted.highest);
+    for (sum, (genes, _)) in row[plan.first_subset..].iter_mut().zip(&plan.subsets).filter(|(_, (genes, _))| few(genes))
+    {
+        *sum += tally.total(genes);
+    }
     if !plan.tops.is_empty() {
         scratch.top_counts(counted, &plan.tops, row);
     }
@@ -310,68 +322,51 @@ fn value_row<L: Lines>(lines: &L, cell: usize, plan: &Plan, row: &mut [f64], scr
 }
 
 /// Counts below this are counted, those from it on are sorted.
-const SMALL: usize = 256;
-/// Most counts are 1, and adding to one place again and again waits for the addition before: so neighbours count in
-/// tables of their own.
-const TABLES: usize = 8;
+const LARGE: u8 = u8::MAX;
 
+/// Counts, as bytes, that are compared at once.
+const BLOCK: usize = 64;
+
+#[derive(Default)]
 struct Scratch {
     /// The values of a cell.
     counts: Vec<u32>,
-    /// How often each small count occurs, the sum over the tables; all zero between cells.
-    times: [[u32; SMALL]; TABLES],
+    /// The same as far as they fit; filled up with zeros.
+    bytes: Vec<u8>,
     large: Vec<f64>,
     negative: Vec<f64>,
 }
 
-impl Default for Scratch {
-    fn default() -> Self {
-        Self { counts: Vec::new(), times: [[0; SMALL]; TABLES], large: Vec::new(), negative: Vec::new() }
-    }
-}
-
 impl Scratch {
-    /// Percentages of the total in the highest of the counts.
+    /// Percentages of the total in the highest of the counts: what is left without the lowest, as nearly all of these are
+    /// one of very few numbers. How often a number occurs is found by comparing all bytes with it. All sums are exact.
     fn top_counts(&mut self, counted: Counted, tops: &[(usize, usize)], row: &mut [f64]) {
-        let Self { counts, times, large, .. } = self;
-        let highest = (counted.highest as usize).min(SMALL - 1);
-        // The last place of the tables takes what is not small.
-        let last = SMALL as u32 - 1;
-        let mut neighbours = counts.chunks_exact(TABLES);
-        for counts in &mut neighbours {
-            for (table, &count) in times.iter_mut().zip(counts) {
-                table[count.min(last) as usize] += 1;
+        let Self { counts, bytes, .. } = self;
+        bytes.resize(counts.len().next_multiple_of(BLOCK), 0);
+        widest(
+            #[inline(always)]
+            || bytes.iter_mut().zip(&*counts).for_each(|(byte, &count)| *byte = count.min(u32::from(LARGE)) as u8),
+        );
+        bytes[counts.len()..].fill(0);
+        let small = (1..LARGE).map(|count| (u64::from(count), occurrences(bytes, count)));
+        let large = std::iter::once_with(|| {
+            let mut large: Vec<_> =
+                counts.iter().map(|&count| u64::from(count)).filter(|&count| count >= LARGE.into()).collect();
+            large.sort_unstable();
+            large
+        });
+        let mut ascending = small.chain(large.flatten().map(|count| (count, 1)));
+        // The lowest so far, and of the next number as many as there are.
+        let (mut n, mut sum, mut next) = (0, 0, (0, 0));
+        for &(top, place) in tops.iter().rev() {
+            let lowest = counted.nonzeros.saturating_sub(top as u64);
+            while n + next.1 < lowest {
+                (n, sum) = (n + next.1, sum + next.0 * next.1);
+                next = ascending.next().expect("so many are not zero");
             }
+            let highest = counted.sum - (sum + next.0 * (lowest - n));
+            row[place] = highest as f64 / counted.sum as f64 * 100.0;
         }
-        neighbours.remainder().iter().for_each(|&count| times[0][count.min(last) as usize] += 1);
-        large.clear();
-        if counted.highest >= last {
-            large.extend(counts.iter().filter(|&&count| count >= last).map(|&count| f64::from(count)));
-            large.sort_unstable_by(|a, b| b.total_cmp(a));
-        }
-        let total = counted.sum as f64;
-        let mut tops = tops.iter();
-        let mut next = tops.next();
-        // Sums of counts are exact: so many at once, or one by one, is all the same.
-        let (mut taken, mut sum) = (0, 0.0);
-        let times_of = |count: usize| times.iter().map(|table| table[count]).sum::<u32>() as usize;
-        let small = (0..=highest.min(SMALL - 2)).rev().map(|count| (count as f64, times_of(count)));
-        for (v, times) in large.iter().map(|&v| (v, 1)).chain(small) {
-            while let Some(&(n, place)) = next.filter(|&&(n, _)| n <= taken + times) {
-                row[place] = (sum + v * (n - taken) as f64) / total * 100.0;
-                next = tops.next();
-            }
-            taken += times;
-            sum += v * times as f64;
-            if next.is_none() {
-                break;
-            }
-        }
-        while let Some(&(_, place)) = next {
-            row[place] = sum / total * 100.0;
-            next = tops.next();
-        }
-        times.iter_mut().for_each(|table| table[..=highest].fill(0));
     }
 
     /// Percentages of the total in the highest of `n` values, those that are not stored being zero. Summed from the
@@ -409,6 +404,93 @@ impl Scratch {
                 taken += 1;
             }
             row[place] = sum / total * 100.0;
+        }
+    }
+}
+
+/// How many of the bytes, whole blocks of them, are this one.
+fn occurrences(bytes: &[u8], one: u8) -> u64 {
+    let (blocks, _) = bytes.as_chunks::<BLOCK>();
+    widest(
+        #[inline(always)]
+        || {
+            let mut all = 0;
+            // Each place of a block counts in a byte of its own, which so many blocks do not overflow.
+            for blocks in blocks.chunks(u8::MAX.into()) {
+                let mut times = [0u8; BLOCK];
+                for block in blocks {
+                    times = std::array::from_fn(|k| times[k] + u8::from(block[k] == one));
+                }
+                all += times.iter().map(|&times| u64::from(times)).sum::<u64>();
+            }
+            all
+        },
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::matrix::{IndexSlice, ValueSlice};
+
+    /// Cells whose counts are small, fit no byte, or are many times that; some stored ones are zero.
+    #[test]
+    fn counts_of_all_sizes_are_added_up_and_ordered() {
+        const GENES: usize = 40;
+        let mut state = 1u32;
+        let mut random = |below: u32| {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (state >> 8) % below
+        };
+        let (mut indptr, mut indices, mut values) = (vec![0], Vec::new(), Vec::new());
+        for cell in 0..9000 {
+            let most = [3, 3, 9, 300, 20, 5000, 1 << 20][cell % 7];
+            for gene in 0..GENES as i32 {
+                if random(3) > 0 {
+                    indices.push(gene);
+                    values.push(random(most) as f32);
+                }
+            }
+            indptr.push(indices.len() as i64);
+        }
+        let matrix = Matrix::sparse(
+            Axis::Obs,
+            (indptr.len() - 1, GENES),
+            IndexSlice::I64(&indptr),
+            IndexSlice::I32(&indices),
+            ValueSlice::F32(&values),
+            0,
+            true,
+        )
+        .unwrap();
+        let subsets: [Vec<bool>; 2] = [3, 39].map(|n| (0..GENES).map(|gene| gene < n).collect());
+        let tops = [25, 1, 2, 40, 7];
+        let wanted = Wanted { percent_top: &tops, subsets: &[&subsets[0], &subsets[1]] };
+        let got = [1, 2].map(|threads| qc(&Ctx::new(threads), &matrix, &wanted).unwrap());
+
+        let mut genes = vec![(0.0, 0.0); GENES];
+        for cell in 0..indptr.len() - 1 {
+            let line = indptr[cell] as usize..indptr[cell + 1] as usize;
+            let of = |kept: &dyn Fn(usize) -> bool| -> Vec<f64> {
+                let stored = indices[line.clone()].iter().zip(&values[line.clone()]);
+                stored.filter(|(gene, _)| kept(**gene as usize)).map(|(_, v)| f64::from(*v)).collect()
+            };
+            let mut counts = of(&|_| true);
+            counts.sort_by(|a, b| b.total_cmp(a));
+            let total: f64 = counts.iter().sum();
+            let mut row = vec![counts.iter().filter(|&&v| v > 0.0).count() as f64, total];
+            row.extend(tops.map(|top| counts.iter().take(top).sum::<f64>() / total * 100.0));
+            row.extend(subsets.iter().map(|mask| of(&|gene| mask[gene]).iter().sum::<f64>()));
+            for got in &got {
+                assert_eq!(got.rows[cell * got.width..][..got.width], row, "{cell}");
+            }
+            for (&gene, &v) in indices[line.clone()].iter().zip(&values[line]) {
+                let (n, sum) = &mut genes[gene as usize];
+                (*n, *sum) = (*n + f64::from(v > 0.0), *sum + f64::from(v));
+            }
+        }
+        for got in &got {
+            assert!(genes.iter().copied().eq(got.n_cells.iter().copied().zip(got.gene_totals.iter().copied())));
         }
     }
 }
