@@ -11,7 +11,7 @@
 //! - [`subset`], [`concat`], [`dense`]: some cells and genes, matrices one after the other, dense tables.
 //! - [`medians`]; [`io`]: MatrixMarket files and the folders that Cell Ranger writes.
 
-mod buffer;
+pub(crate) mod buffer;
 mod build;
 mod canonical;
 pub mod concat;

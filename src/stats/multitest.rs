@@ -1,6 +1,7 @@
 //! Corrections of p-values for the number of tests.
 
 use super::ranks::{Pair, Sorter};
+use crate::simd::widest;
 
 /// How p-values are corrected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,9 +22,11 @@ pub fn adjust(correction: Correction, p: &[f64], adjusted: &mut [f64]) {
 /// Scratch space of [`adjust_with`].
 #[derive(Default)]
 pub struct AdjustScratch {
-    /// The bits of p with its number below them.
-    order: Vec<u128>,
-    sorter: Sorter<u128>,
+    /// The upper bits of p with its number below them.
+    order: Vec<u64>,
+    sorter: Sorter<u64>,
+    /// The p-values in their order; then what they are adjusted to but for those above them.
+    sorted: Vec<f64>,
 }
 
 /// [`adjust`] for one set of tests after the other.
@@ -42,18 +45,37 @@ pub fn adjust_with(correction: Correction, p: &[f64], adjusted: &mut [f64], scra
         Correction::BenjaminiYekutieli => (1..=n_tests).map(|k| 1.0 / k as f64).sum(),
         _ => 1.0,
     };
-    // p-values are not negative, so that their bits are in their order (-0 is made 0).
-    let tests = p.iter().enumerate().filter(|(_, p)| !p.is_nan());
-    let order = &mut scratch.order;
-    order.clear();
-    order.extend(tests.map(|(i, p)| u128::pack((p + 0.0).to_bits(), i as u32)));
-    scratch.sorter.sort(order);
+    sort(p, scratch);
+    let AdjustScratch { order, sorted, .. } = scratch;
+    sorted.clear();
+    sorted.extend(order.iter().map(|test| p[test.group()]));
+    widest(
+        #[inline(always)]
+        || {
+            for (rank, p) in (1u32..).zip(sorted.iter_mut()) {
+                *p = *p / (f64::from(rank) / n) * penalty;
+            }
+        },
+    );
     adjusted.fill(f64::NAN);
-    let mut least = 1.0f64;
-    for (rank, test) in order.iter().enumerate().rev() {
-        let scaled = f64::from_bits(test.ordinal()) / ((rank + 1) as f64 / n) * penalty;
-        least = least.min(scaled);
+    let mut least = 1.0;
+    for (test, &scaled) in order.iter().zip(&*sorted).rev() {
+        least = if scaled < least { scaled } else { least };
         adjusted[test.group()] = least;
+    }
+}
+
+/// Puts the tests that are not NaN into the order of their p.
+fn sort(p: &[f64], scratch: &mut AdjustScratch) {
+    let AdjustScratch { order, sorter, .. } = scratch;
+    // Bits of numbers that are not negative are in the order of these (-0 is made 0). p is at most 1, so that the first two are
+    // 0, and the next 32 tell almost all apart.
+    let tests = p.iter().enumerate().filter(|(_, p)| !p.is_nan());
+    order.clear();
+    order.extend(tests.map(|(i, p)| u64::pack((p + 0.0).to_bits() >> 30, i as u32)));
+    sorter.sort(order);
+    for close in order.chunk_by_mut(|a, b| a.ordinal() == b.ordinal()).filter(|close| close.len() > 1) {
+        close.sort_unstable_by(|a, b| p[a.group()].total_cmp(&p[b.group()]));
     }
 }
 

@@ -206,14 +206,22 @@ const FEW: usize = 24;
 const CROWD: u32 = 24;
 /// How often crowds are divided before they are left to a comparison sort.
 const DIVISIONS: u32 = 2;
+/// From so many pairs on digits are quicker than buckets.
+const MANY: usize = 1000;
+/// Bits of a digit, at most: the counts of one stay in the first cache.
+const DIGIT: u32 = 11;
+/// Digits of an ordinal, at most: with more, buckets are quicker.
+const DIGITS: u32 = 3;
 
 /// Sorts pairs by ordinal. It owns the scratch space.
 ///
-/// One pass counts how many pairs fall into each of as many buckets as there are pairs, one puts them there, and
-/// insertion sorts what shares a bucket, mostly one or two. Buckets that equal or crowded values fill are divided again.
+/// Few pairs go into buckets: one pass counts how many fall into each of as many buckets as there are pairs, one puts them there,
+/// and insertion sorts what shares a bucket, mostly one or two. Buckets that equal or crowded values fill are divided again:
+/// 4 to 7 ns a pair. Many are sorted by one digit of the ordinal after the other, the lowest first: 5 ns, whatever the values.
 #[derive(Default)]
 pub struct Sorter<P> {
     spare: Vec<P>,
+    /// Where the pairs of a bucket, or of a digit, begin and end.
     ends: Vec<u32>,
 }
 
@@ -224,28 +232,50 @@ impl<P: Pair> Sorter<P> {
             pairs.sort_unstable();
             return;
         }
+        let (least, most) = range(pairs);
+        let bits = 64 - (most - least).leading_zeros();
         self.spare.resize(n, P::default());
-        sort_into(pairs, &mut self.spare, &mut self.ends, DIVISIONS);
-        std::mem::swap(pairs, &mut self.spare);
+        if n < MANY || bits > DIGITS * DIGIT {
+            sort_into(pairs, &mut self.spare, &mut self.ends, DIVISIONS);
+            std::mem::swap(pairs, &mut self.spare);
+        } else if bits > 0 {
+            self.sort_by_digits(pairs, least, bits);
+        }
+    }
+
+    /// For ordinals whose difference from the `least` has so many bits.
+    fn sort_by_digits(&mut self, pairs: &mut Vec<P>, least: u64, bits: u32) {
+        let width = bits.div_ceil(bits.div_ceil(DIGIT));
+        let values = 1 << width;
+        let digit = |pair: &P, place: u32| (pair.ordinal() - least >> (place * width)) as usize % values;
+        // All digits are counted in one pass, three even where there are fewer.
+        self.ends.clear();
+        self.ends.resize(DIGITS as usize * values, 0);
+        let (first, rest) = self.ends.split_at_mut(values);
+        let (second, third) = rest.split_at_mut(values);
+        for pair in &*pairs {
+            first[digit(pair, 0)] += 1;
+            second[digit(pair, 1)] += 1;
+            third[digit(pair, 2)] += 1;
+        }
+        for (place, ends) in (0..bits.div_ceil(width)).zip(self.ends.chunks_exact_mut(values)) {
+            place_by(pairs, &mut self.spare, ends, |pair| digit(pair, place));
+            std::mem::swap(pairs, &mut self.spare);
+        }
     }
 }
 
-/// Sorts `from` into `to`; what is left in `from` is of no use.
-fn sort_into<P: Pair>(from: &mut [P], to: &mut [P], ends: &mut Vec<u32>, divisions: u32) {
-    let (least, most) = from.iter().fold((u64::MAX, 0), |(least, most), pair| {
+/// The least and the greatest ordinal.
+fn range<P: Pair>(pairs: &[P]) -> (u64, u64) {
+    pairs.iter().fold((u64::MAX, 0), |(least, most), pair| {
         let ordinal = pair.ordinal();
         (ordinal.min(least), ordinal.max(most))
-    });
-    if least == most {
-        to.copy_from_slice(from);
-        return;
-    }
-    let buckets = Buckets::new(least, most, from.len() as u32);
-    ends.clear();
-    ends.resize(from.len(), 0);
-    for pair in &*from {
-        ends[buckets.of(pair.ordinal())] += 1;
-    }
+    })
+}
+
+/// Puts pairs into the order of their buckets, those of one bucket staying in their order. `ends` are how many each bucket has, and
+/// become where it ends. How many the fullest has.
+fn place_by<P: Pair>(from: &[P], to: &mut [P], ends: &mut [u32], bucket: impl Fn(&P) -> usize) -> u32 {
     let (mut before, mut fullest) = (0, 0);
     for end in &mut *ends {
         let count = std::mem::replace(end, before);
@@ -253,11 +283,29 @@ fn sort_into<P: Pair>(from: &mut [P], to: &mut [P], ends: &mut Vec<u32>, divisio
         fullest = fullest.max(count);
     }
     // What was the start of a bucket moves on to its end.
-    for pair in &*from {
-        let at = &mut ends[buckets.of(pair.ordinal())];
+    for pair in from {
+        let at = &mut ends[bucket(pair)];
         to[*at as usize] = *pair;
         *at += 1;
     }
+    fullest
+}
+
+/// Sorts `from` into `to`; what is left in `from` is of no use.
+fn sort_into<P: Pair>(from: &mut [P], to: &mut [P], ends: &mut Vec<u32>, divisions: u32) {
+    let (least, most) = range(from);
+    if least == most {
+        to.copy_from_slice(from);
+        return;
+    }
+    let buckets = Buckets::new(least, most, from.len() as u32);
+    let bucket = |pair: &P| buckets.of(pair.ordinal());
+    ends.clear();
+    ends.resize(from.len(), 0);
+    for pair in &*from {
+        ends[bucket(pair)] += 1;
+    }
+    let fullest = place_by(from, to, ends, bucket);
     if fullest > CROWD {
         let mut start = 0;
         for end in std::mem::take(ends) {
@@ -390,12 +438,12 @@ mod tests {
 
     proptest! {
         #[test]
-        fn sorts_narrow(ordinals in prop::collection::vec(any::<u32>(), 0..500), shift in 0u32..32) {
+        fn sorts_narrow(ordinals in prop::collection::vec(any::<u32>(), 0..2500), shift in 0u32..32) {
             check_sort::<u64>(&ordinals.iter().map(|&o| u64::from(o >> shift)).collect::<Vec<_>>());
         }
 
         #[test]
-        fn sorts_wide(ordinals in prop::collection::vec(any::<u64>(), 0..500), shift in 0u32..64) {
+        fn sorts_wide(ordinals in prop::collection::vec(any::<u64>(), 0..2500), shift in 0u32..64) {
             check_sort::<u128>(&ordinals.iter().map(|&o| o >> shift).collect::<Vec<_>>());
         }
 

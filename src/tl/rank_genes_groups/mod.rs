@@ -269,7 +269,7 @@ pub fn rank_genes_groups_into(
     let sides = if described || wilcoxon.is_none() {
         let known = wilcoxon.as_ref().map(|tested| tested.moments(ctx)).transpose()?;
         let from = if wilcoxon.is_some() { 0.8 } else { 0.0 };
-        Some(ctx.within(from, 0.85, || Sides::new(ctx, matrix, groups, options, wanted.log_fold_changes, known))?)
+        Some(ctx.within(from, 0.85, || Sides::new(ctx, matrix, groups, options, wanted, known))?)
     } else {
         None
     };

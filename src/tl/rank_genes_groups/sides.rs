@@ -1,10 +1,12 @@
 //! The two sides of each comparison: a group, and the rest or the reference group.
 
-use super::{Method, Options, Reference};
+use super::{Method, Options, Reference, Wanted};
 use crate::error::Result;
-use crate::matrix::reduce::{Aggregate, Wanted, aggregate, aggregate_mapped};
+use crate::matrix::buffer::zeros;
+use crate::matrix::reduce::{self, Targets, aggregate_into, aggregate_mapped};
 use crate::matrix::{Axis, Groups, Lines, Matrix, Value};
 use crate::parallel::{Ctx, even_ranges};
+use crate::simd::widest_f64;
 use crate::with_lines;
 use libm::expm1;
 use std::ops::Range;
@@ -15,9 +17,9 @@ pub struct Side {
     /// Cells.
     pub n: f64,
     pub sum: f64,
-    /// Sum of squared deviations from the mean; 0 unless the method is a t-test.
-    pub squares: f64,
-    /// Values that are not zero, or above zero if the options ask for these.
+    /// The unbiased one; 0 unless the method is a t-test.
+    pub variance: f64,
+    /// Values that are not zero, or above zero if the options ask for these; 0 unless fractions are wanted.
     pub nonzeros: f64,
     /// Sum of the values with their logarithm undone; 0 unless the fold change needs it.
     pub unlogged: f64,
@@ -27,50 +29,28 @@ impl Side {
     pub fn mean(&self) -> f64 {
         self.sum / self.n
     }
-
-    /// The unbiased one.
-    pub fn variance(&self) -> f64 {
-        self.squares / (self.n - 1.0)
-    }
-
-    /// Both taken together; squared deviations are added by Chan, Golub and LeVeque's formula (1979), in which nothing
-    /// cancels.
-    fn with(self, other: Side) -> Side {
-        if self.n == 0.0 || other.n == 0.0 {
-            return if self.n == 0.0 { other } else { self };
-        }
-        let n = self.n + other.n;
-        let apart = other.mean() - self.mean();
-        Side {
-            n,
-            sum: self.sum + other.sum,
-            squares: self.squares + other.squares + apart * apart * (self.n * other.n / n),
-            nonzeros: self.nonzeros + other.nonzeros,
-            unlogged: self.unlogged + other.unlogged,
-        }
-    }
 }
 
 /// Sides in rows of `n_vars` each, as columns of numbers; one that no method asked for is empty.
 #[derive(Default)]
-struct Table {
-    n_vars: usize,
+pub(super) struct Table {
+    pub n_vars: usize,
     /// One for each row.
-    n: Vec<f64>,
-    sums: Vec<f64>,
-    variances: Vec<f64>,
-    nonzeros: Vec<f64>,
-    unlogged: Vec<f64>,
+    pub n: Vec<f64>,
+    pub sums: Vec<f64>,
+    pub variances: Vec<f64>,
+    pub nonzeros: Vec<f64>,
+    pub unlogged: Vec<f64>,
 }
 
 /// Some genes of a row.
 #[derive(Clone, Copy)]
 pub(super) struct Row<'a> {
-    n: f64,
-    sums: &'a [f64],
-    variances: &'a [f64],
-    nonzeros: &'a [f64],
-    unlogged: &'a [f64],
+    pub n: f64,
+    pub sums: &'a [f64],
+    pub variances: &'a [f64],
+    pub nonzeros: &'a [f64],
+    pub unlogged: &'a [f64],
 }
 
 impl Row<'_> {
@@ -81,23 +61,34 @@ impl Row<'_> {
         Side {
             n: self.n,
             sum: self.sums[i],
-            squares: if self.n > 1.0 { at(self.variances) * (self.n - 1.0) } else { 0.0 },
-            nonzeros: self.nonzeros[i],
+            variance: at(self.variances),
+            nonzeros: at(self.nonzeros),
             unlogged: at(self.unlogged),
         }
     }
 }
 
 impl Table {
-    fn new(of_values: Aggregate, of_unlogged: Aggregate) -> Self {
-        Self {
-            n_vars: of_values.n,
-            n: of_values.sizes.iter().map(|&size| size as f64).collect(),
-            sums: of_values.sums,
-            variances: of_values.variances,
-            nonzeros: of_values.nonzeros,
-            unlogged: of_unlogged.sums,
-        }
+    /// Of these groups' values, with variances and numbers of non-zeros as wanted.
+    fn new(ctx: &Ctx, matrix: &Matrix, groups: &Groups, variances: bool, nonzeros: bool) -> Result<Self> {
+        let (n_groups, n_vars) = (groups.n_groups(), matrix.n_vars());
+        let column = |wanted: bool| zeros(if wanted { n_groups * n_vars } else { 0 });
+        let mut table = Self {
+            n_vars,
+            n: groups.sizes().iter().map(|&size| size as f64).collect(),
+            sums: column(true)?,
+            variances: column(variances)?,
+            nonzeros: column(nonzeros)?,
+            unlogged: Vec::new(),
+        };
+        let targets = Targets {
+            sums: Some(&mut table.sums),
+            variances: variances.then_some(&mut table.variances),
+            nonzeros: nonzeros.then_some(&mut table.nonzeros),
+            ..Default::default()
+        };
+        aggregate_into(ctx, matrix, Axis::Obs, groups, 1.0, targets)?;
+        Ok(table)
     }
 
     fn row(&self, row: usize, genes: Range<usize>) -> Row<'_> {
@@ -107,7 +98,7 @@ impl Table {
             n: self.n[row],
             sums: &self.sums[places.clone()],
             variances: &self.variances[of(&self.variances)],
-            nonzeros: &self.nonzeros[places.clone()],
+            nonzeros: &self.nonzeros[of(&self.nonzeros)],
             unlogged: &self.unlogged[of(&self.unlogged)],
         }
     }
@@ -116,49 +107,63 @@ impl Table {
     /// Nothing is subtracted, so nothing cancels.
     fn leave_one_out(&self, n_groups: usize, genes: Range<usize>) -> Self {
         let n_vars = genes.len();
-        let column = |like: &[f64]| vec![0.0; if like.is_empty() { 0 } else { n_groups * n_vars }];
-        let mut others = Self {
+        let column = |like: &[f64], rows: usize| vec![0.0; if like.is_empty() { 0 } else { rows * n_vars }];
+        let table = |rows: usize| Self {
             n_vars,
-            n: vec![0.0; n_groups],
-            sums: column(&self.sums),
-            variances: column(&self.variances),
-            nonzeros: column(&self.nonzeros),
-            unlogged: column(&self.unlogged),
+            n: vec![0.0; rows],
+            sums: column(&self.sums, rows),
+            variances: column(&self.variances, rows),
+            nonzeros: column(&self.nonzeros, rows),
+            unlogged: column(&self.unlogged, rows),
         };
-        let add = |together: &mut [Side], row: Row| {
-            together.iter_mut().enumerate().for_each(|(i, side)| *side = side.with(row.side(i)));
-        };
-        let n_rows = self.n.len();
-        // Row by row from the end: what comes after each group.
-        let mut after = vec![vec![Side::default(); n_vars]; n_groups];
-        let mut together = vec![Side::default(); n_vars];
-        for row in (0..n_rows).rev() {
+        let (mut others, mut before, mut after) = (table(n_groups), table(1), table(1));
+        for row in (0..self.n.len()).rev() {
             if row < n_groups {
-                after[row].copy_from_slice(&together);
+                others.add(row, after.row(0, 0..n_vars));
             }
-            add(&mut together, self.row(row, genes.clone()));
+            after.add(0, self.row(row, genes.clone()));
         }
-        together.fill(Side::default());
-        for (row, after) in after.iter().enumerate() {
-            others.n[row] = self.n.iter().sum::<f64>() - self.n[row];
-            for (i, (before, after)) in together.iter().zip(after).enumerate() {
-                others.set(row * n_vars + i, before.with(*after));
-            }
-            add(&mut together, self.row(row, genes.clone()));
+        for row in 0..n_groups {
+            others.add(row, before.row(0, 0..n_vars));
+            before.add(0, self.row(row, genes.clone()));
         }
         others
     }
 
-    #[inline(always)]
-    fn set(&mut self, i: usize, side: Side) {
-        self.sums[i] = side.sum;
-        self.nonzeros[i] = side.nonzeros;
-        if let Some(variance) = self.variances.get_mut(i) {
-            *variance = side.variance();
+    /// Takes the cells of another row into one of this table. Squared deviations from the mean are added by Chan, Golub and
+    /// LeVeque's formula (1979), in which nothing cancels.
+    fn add(&mut self, row: usize, other: Row) {
+        let (own_n, n) = (self.n[row], self.n[row] + other.n);
+        if other.n == 0.0 {
+            return;
         }
-        if let Some(unlogged) = self.unlogged.get_mut(i) {
-            *unlogged = side.unlogged;
-        }
+        self.n[row] = n;
+        let places = row * self.n_vars..(row + 1) * self.n_vars;
+        let sums = &mut self.sums[places.clone()];
+        widest_f64(
+            #[inline(always)]
+            || {
+                if let Some(variances) = self.variances.get_mut(places.clone()) {
+                    // What squared deviations are of each variance: nothing of that of one cell, which is NaN.
+                    let squares = |n: f64, variance: f64| if n > 1.0 { variance * (n - 1.0) } else { 0.0 };
+                    let between = if own_n > 0.0 { own_n * other.n / n } else { 0.0 };
+                    let (inverse, own_inverse) = (1.0 / other.n, 1.0 / own_n.max(1.0));
+                    let columns = variances.iter_mut().zip(other.variances).zip(&*sums).zip(other.sums);
+                    for (((own, &variance), &own_sum), &sum) in columns {
+                        let apart = sum * inverse - own_sum * own_inverse;
+                        let within = squares(own_n, *own) + squares(other.n, variance);
+                        *own = (within + apart * apart * between) / (n - 1.0);
+                    }
+                }
+                let add = |to: &mut [f64], from: &[f64]| to.iter_mut().zip(from).for_each(|(to, from)| *to += from);
+                add(sums, other.sums);
+                for (column, other) in [(&mut self.nonzeros, other.nonzeros), (&mut self.unlogged, other.unlogged)] {
+                    if let Some(column) = column.get_mut(places.clone()) {
+                        add(column, other);
+                    }
+                }
+            },
+        );
     }
 }
 
@@ -174,14 +179,15 @@ pub(super) struct Sides {
 }
 
 impl Sides {
-    /// `known` are the sums and numbers of non-zeros of the groups, and of the cells in none, if they are known already.
+    /// What the wanted results take. `known` are the sums and numbers of non-zeros of the groups, and of the cells in none, if
+    /// they are known already.
     pub fn new(
         ctx: &Ctx,
         matrix: &Matrix,
         groups: &Groups,
         options: &Options,
-        fold_changes: bool,
-        known: Option<Aggregate>,
+        wanted: &Wanted,
+        known: Option<Table>,
     ) -> Result<Self> {
         let n_groups = groups.n_groups();
         // Cells in no group are one more group of the rest.
@@ -196,33 +202,32 @@ impl Sides {
             Reference::Group(_) => groups,
         };
         let t_test = options.method != Method::Wilcoxon;
-        let unlog = fold_changes && options.fold_change.convention.unlogs_values();
+        let unlog = wanted.log_fold_changes && options.fold_change.convention.unlogs_values();
         let steps = 1 + usize::from(unlog);
-        let moments = Wanted { ddof: t_test.then_some(1.0), nonzeros: true, ..Default::default() };
-        let mut of_values = match known {
+        let fractions = wanted.fractions || wanted.fractions_reference;
+        let mut table = match known {
             Some(known) => known,
-            None => ctx.step(0, steps, || aggregate(ctx, matrix, Axis::Obs, groups, moments))?,
+            None => ctx.step(0, steps, || Table::new(ctx, matrix, groups, t_test, fractions))?,
         };
-        if options.positive_fractions && some_negative(ctx, matrix)? {
-            let counted = Wanted { nonzeros: true, ..Default::default() };
-            of_values.nonzeros = aggregate_mapped(ctx, matrix, Axis::Obs, groups, counted, |_, x| x.max(0.0))?.nonzeros;
+        if fractions && options.positive_fractions && some_negative(ctx, matrix)? {
+            let counted = reduce::Wanted { nonzeros: true, ..Default::default() };
+            table.nonzeros = aggregate_mapped(ctx, matrix, Axis::Obs, groups, counted, |_, x| x.max(0.0))?.nonzeros;
         }
-        let of_unlogged = if unlog {
+        if unlog {
             let factor = options.fold_change.ln_base();
             let unlogged = |_, x| expm1(x * factor);
-            ctx.step(1, steps, || aggregate_mapped(ctx, matrix, Axis::Obs, groups, Wanted::default(), unlogged))?
-        } else {
-            Aggregate::default()
-        };
-        let groups = Table::new(of_values, of_unlogged);
+            let sums = reduce::Wanted::default();
+            let made = ctx.step(1, steps, || aggregate_mapped(ctx, matrix, Axis::Obs, groups, sums, unlogged))?;
+            table.unlogged = made.sums;
+        }
         let rests = match options.reference {
             Reference::Rest => {
-                let pieces: Vec<_> = even_ranges(groups.n_vars, PIECE).collect();
-                ctx.map(pieces.len(), |piece| Ok(groups.leave_one_out(n_groups, pieces[piece].clone())))?
+                let pieces: Vec<_> = even_ranges(table.n_vars, PIECE).collect();
+                ctx.map(pieces.len(), |piece| Ok(table.leave_one_out(n_groups, pieces[piece].clone())))?
             }
             Reference::Group(_) => Vec::new(),
         };
-        Ok(Self { reference: options.reference, groups, rests })
+        Ok(Self { reference: options.reference, groups: table, rests })
     }
 
     /// Whether all sums are finite, as they are if all values are.
@@ -282,6 +287,6 @@ mod tests {
         // Squared deviations by the definition: n within each group, and those of the groups' means.
         let mean = 5.0 / 8.0;
         let want = 8.0 + 3.0 * (5.0f64 - mean).powi(2) + 5.0 * (-2.0f64 - mean).powi(2);
-        assert!((others.row(0, 0..1).side(0).squares - want).abs() < 1e-12);
+        assert!((others.variances[0] * 7.0 - want).abs() < 1e-12);
     }
 }

@@ -12,10 +12,10 @@
 //! memory, which could bring the values in 7 and 12 ms: 15 ns a value and thread to rank it among its gene's, and a p-value,
 //! a fold change and a place in the order of p-values for each test.
 
+use super::sides::Table;
 use super::tally::Tally;
 use super::{Options, Reference};
 use crate::error::Result;
-use crate::matrix::reduce::Aggregate;
 use crate::matrix::transpose::for_each_block;
 use crate::matrix::{Axis, Groups, Lines, Matrix};
 use crate::parallel::{Ctx, balanced_ranges};
@@ -27,7 +27,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 /// Stored values of one task: some milliseconds.
 const TASK: u64 = 1 << 17;
 /// Bytes of a block of genes that a cell-major matrix is turned into at a time.
-const BLOCK: usize = 32 << 20;
+const BLOCK: usize = 30 << 20;
 
 /// What is computed gene by gene.
 pub(super) struct Tested {
@@ -53,13 +53,12 @@ impl Tested {
     }
 
     /// Sums and numbers of non-zeros of all slots.
-    pub fn moments(&self, ctx: &Ctx) -> Result<Aggregate> {
+    pub fn moments(&self, ctx: &Ctx) -> Result<Table> {
         let sizes = &self.design.slots.sizes;
         let at = self.design.n_groups * self.design.columns();
-        Ok(Aggregate {
-            n_groups: sizes.len(),
-            n: self.n_vars,
-            sizes: sizes.iter().map(|&size| size as usize).collect(),
+        Ok(Table {
+            n_vars: self.n_vars,
+            n: sizes.iter().map(|&size| size as f64).collect(),
             sums: self.table(ctx, at, sizes.len())?,
             nonzeros: self.table(ctx, at + sizes.len(), sizes.len())?,
             ..Default::default()
