@@ -247,7 +247,7 @@ impl<P: Pair> Sorter<P> {
     fn sort_by_digits(&mut self, pairs: &mut Vec<P>, least: u64, bits: u32) {
         let width = bits.div_ceil(bits.div_ceil(DIGIT));
         let values = 1 << width;
-        let digit = |pair: &P, place: u32| (pair.ordinal() - least >> (place * width)) as usize % values;
+        let digit = |pair: &P, place: u32| ((pair.ordinal() - least) >> (place * width)) as usize % values;
         // All digits are counted in one pass, three even where there are fewer.
         self.ends.clear();
         self.ends.resize(DIGITS as usize * values, 0);

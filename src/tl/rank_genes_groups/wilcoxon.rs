@@ -333,7 +333,7 @@ fn whole_f64(number: u128) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Wanted, rank_genes_groups};
+    use super::super::{Ranked, Wanted, rank_genes_groups};
     use super::*;
     use crate::matrix::ValueSlice;
     use crate::stats::ranks::tie_term;
@@ -357,13 +357,8 @@ mod tests {
         fn u_counts_pairs(mut cells in values(), with_reference in any::<bool>(), major in prop::sample::select(vec![Axis::Obs, Axis::Var])) {
             cells.extend([(0, 0.0), (0, 0.3), (1, 1.0), (1, 0.0), (2, 0.1), (2, -7.0)]);
             let (labels, values): (Vec<i32>, Vec<f64>) = cells.into_iter().unzip();
-            let n = labels.len();
-            let matrix = Matrix::dense(major, (n, 1), ValueSlice::F64(&values), if major == Axis::Obs { 1 } else { n }).unwrap();
-            let groups = Groups::new(&labels[..], 3, n, "groups").unwrap();
             let reference = if with_reference { Reference::Group(1) } else { Reference::Rest };
-            let options = Options { method: Method::Wilcoxon, reference, ..Default::default() };
-            let wanted = Wanted { u: true, ..Default::default() };
-            let ranked = rank_genes_groups(&Ctx::new(2), &matrix, &groups, &options, &wanted).unwrap();
+            let ranked = ranked(&labels, &values, major, reference);
             let of = |keep: &dyn Fn(i32) -> bool| -> Vec<f64> {
                 labels.iter().zip(&values).filter(|cell| keep(*cell.0)).map(|cell| *cell.1).collect()
             };
@@ -377,6 +372,37 @@ mod tests {
                 prop_assert_eq!(ranked.u[group as usize], u(&of(&|label| label == group), &others));
             }
         }
+    }
+
+    proptest! {
+        /// Steps of three quarters have ordinals of 32 bits, steps of 0.3 have not; neither are whole numbers, which are counted.
+        #[test]
+        fn counting_gives_what_sorting_gives(
+            mut cells in prop::collection::vec((-1..3, prop::sample::select(vec![0, 0, 0, 1, 1, 2, 3, 5, 40, 300, 5_000])), 0..80),
+            with_reference in any::<bool>(),
+            step in prop::sample::select(vec![0.75, 0.3]),
+        ) {
+            cells.extend([(0, 0), (0, 1), (1, 1), (1, 0), (2, 7), (2, 0)]);
+            let (labels, counts): (Vec<i32>, Vec<i32>) = cells.into_iter().unzip();
+            let reference = if with_reference { Reference::Group(1) } else { Reference::Rest };
+            let of = |step: f64| {
+                let values: Vec<f64> = counts.iter().map(|&count| step * f64::from(count)).collect();
+                let ranked = ranked(&labels, &values, Axis::Var, reference);
+                [ranked.u, ranked.scores].map(|row| row.into_iter().map(f64::to_bits).collect::<Vec<_>>())
+            };
+            prop_assert_eq!(of(1.0), of(step));
+        }
+    }
+
+    /// U, and scores that ties count in, of one gene and three groups.
+    fn ranked(labels: &[i32], values: &[f64], major: Axis, reference: Reference) -> Ranked {
+        let n = labels.len();
+        let stride = if major == Axis::Obs { 1 } else { n };
+        let matrix = Matrix::dense(major, (n, 1), ValueSlice::F64(values), stride).unwrap();
+        let groups = Groups::new(labels, 3, n, "groups").unwrap();
+        let options = Options { method: Method::Wilcoxon, reference, tie_correct: true, ..Default::default() };
+        let wanted = Wanted { u: true, scores: true, ..Default::default() };
+        rank_genes_groups(&Ctx::new(2), &matrix, &groups, &options, &wanted).unwrap()
     }
 
     fn z_score(doubled_u: u64, n: u64, m: u64, ties: Option<u128>, continuity: bool) -> f64 {
