@@ -55,7 +55,7 @@ fn inside(z: f64) -> f64 {
 
 /// [`two_sided_p`] of each.
 ///
-/// 7 ns a value and core.
+/// 4 ns a value and core with AVX-512.
 pub fn two_sided_p_values(z: &[f64], p: &mut [f64]) {
     widest_f64(
         #[inline(always)]
