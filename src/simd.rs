@@ -60,146 +60,130 @@ pub fn prefetch_range<T>(slice: &[T], range: std::ops::Range<usize>) {
     (range.start..range.end.min(slice.len())).step_by(in_a_cache_line).for_each(|k| prefetch(slice, k));
 }
 
-/// Entries of the table of [`replace_small_counts`].
-pub(crate) const TABLE: usize = 32;
+/// Counts below this are looked up in a table.
+pub(crate) const TABLE: usize = 64;
 
-/// Replaces each value that is a whole number from 0 (not -0) to 31 by its entry in the table, and appends to `left` where those
-/// begin that stay as they are: so many together as it returns, or what is left of the slice.
-#[inline(always)]
-pub fn replace_small_counts(values: &mut [f32], table: &[f32; TABLE], left: &mut Vec<u32>) -> usize {
-    #[cfg(target_arch = "x86_64")]
-    {
-        if std::arch::is_x86_feature_detected!("avx512f") {
-            // SAFETY: the processor has AVX-512.
-            unsafe { replace_small_counts_avx512(values, table, left) };
-            return 1;
-        }
-        if std::arch::is_x86_feature_detected!("avx2") {
-            // SAFETY: the processor has AVX2.
-            unsafe { replace_small_counts_avx2(values, table, left) };
-            return 8;
-        }
-    }
-    left.extend((0..values.len() as u32).step_by(8));
-    8
+/// The counts of a line that are not looked up, and where they are. There is always room for a whole line: vectors would
+/// be put aside for each call that may ask for more.
+#[derive(Debug, Default)]
+pub struct Large<T> {
+    n: usize,
+    places: Vec<u32>,
+    values: Vec<T>,
 }
 
-/// One look-up in two registers for sixteen values; those that are no small counts are told apart one by one.
+impl<T: Copy + Default> Large<T> {
+    /// None yet of so many.
+    pub fn clear(&mut self, most: usize) {
+        self.n = 0;
+        if self.places.len() < most {
+            self.places.resize(most, 0);
+            self.values.resize(most, T::default());
+        }
+    }
+
+    #[inline(always)]
+    pub fn push(&mut self, place: usize, value: T) {
+        (self.places[self.n], self.values[self.n]) = (place as u32, value);
+        self.n += 1;
+    }
+
+    /// Places and values.
+    pub fn both(&mut self) -> (&[u32], &mut [T]) {
+        (&self.places[..self.n], &mut self.values[..self.n])
+    }
+}
+
+/// The sum of the values if all are whole numbers from 0 (not -0) to 2^20 - 1, and on the way those from [`TABLE`] on; nothing
+/// at all if the processor has not the vectors for it.
+#[inline(always)]
+pub fn tally_counts(values: &[f32], large: &mut Large<f32>) -> Option<Option<u64>> {
+    #[cfg(target_arch = "x86_64")]
+    if std::arch::is_x86_feature_detected!("avx512f") {
+        // SAFETY: the processor has AVX-512.
+        return Some(unsafe { tally_counts_avx512(values, large) });
+    }
+    let _ = (values, large);
+    None
+}
+
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx512f")]
-fn replace_small_counts_avx512(values: &mut [f32], table: &[f32; TABLE], left: &mut Vec<u32>) {
+fn tally_counts_avx512(values: &[f32], large: &mut Large<f32>) -> Option<u64> {
     use std::arch::x86_64::*;
-    // SAFETY: sixteen entries each.
-    let (low, high) = unsafe { (_mm512_loadu_ps(table.as_ptr()), _mm512_loadu_ps(table[16..].as_ptr())) };
-    let last = _mm512_set1_epi32(TABLE as i32 - 1);
-    let mut places = _mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0);
-    // Which of sixteen values are small counts, and what becomes of all.
-    let looked_up = |value: __m512| {
-        let count = _mm512_cvttps_epi32(value);
-        // By its bits, so that -0 is no count.
-        let whole = _mm512_cmpeq_epi32_mask(_mm512_castps_si512(_mm512_cvtepi32_ps(count)), _mm512_castps_si512(value));
-        let small = _mm512_mask_cmple_epu32_mask(whole, count, last);
-        (small, _mm512_mask_mov_ps(value, small, _mm512_permutex2var_ps(low, count, high)))
-    };
-    let mut other = [0u32; 16];
-    let (sixteens, rest) = values.as_chunks_mut::<16>();
-    for sixteen in sixteens {
-        // SAFETY: sixteen values.
-        let (small, changed) = looked_up(unsafe { _mm512_loadu_ps(sixteen.as_ptr()) });
-        // SAFETY: sixteen values.
-        unsafe { _mm512_storeu_ps(sixteen.as_mut_ptr(), changed) };
-        if small != 0xffff {
-            // SAFETY: sixteen numbers.
-            unsafe { _mm512_storeu_si512(other.as_mut_ptr().cast(), _mm512_maskz_compress_epi32(!small, places)) };
-            left.extend_from_slice(&other[..small.count_zeros() as usize]);
+    /// Sixteen sums of so many counts fit 32 bits, as does their sum.
+    const STRETCH: usize = 2048;
+    let not_small = _mm512_set1_epi32(-(TABLE as i32));
+    let not_a_count = _mm512_set1_epi32(-(1 << 20));
+    let mut all = 0;
+    for (s, stretch) in values.chunks(STRETCH).enumerate() {
+        let [mut sum, mut bits, mut odd] = [_mm512_setzero_si512(); 3];
+        // Returns which of sixteen values are not small.
+        let mut tally = |value: __m512| {
+            let count = _mm512_cvttps_epi32(value);
+            // By its bits, so that -0 is no count.
+            let whole = _mm512_castps_si512(_mm512_cvtepi32_ps(count));
+            odd = _mm512_or_si512(odd, _mm512_xor_si512(whole, _mm512_castps_si512(value)));
+            bits = _mm512_or_si512(bits, count);
+            sum = _mm512_add_epi32(sum, count);
+            _mm512_test_epi32_mask(count, not_small)
+        };
+        let mut begin = s * STRETCH;
+        let mut put = |values: &[f32], mut which: u16| {
+            while which != 0 {
+                let k = which.trailing_zeros() as usize;
+                large.push(begin + k, values[k]);
+                which &= which - 1;
+            }
+            begin += values.len();
+        };
+        let (sixteens, rest) = stretch.as_chunks::<16>();
+        for sixteen in sixteens {
+            // SAFETY: sixteen values.
+            put(sixteen, tally(unsafe { _mm512_loadu_ps(sixteen.as_ptr()) }));
         }
-        places = _mm512_add_epi32(places, _mm512_set1_epi32(16));
+        let there = (1u16 << rest.len()) - 1;
+        // SAFETY: what the mask leaves out is not read.
+        put(rest, tally(unsafe { _mm512_maskz_loadu_ps(there, rest.as_ptr()) }));
+        if _mm512_test_epi32_mask(odd, odd) != 0 || _mm512_test_epi32_mask(bits, not_a_count) != 0 {
+            return None;
+        }
+        all += u64::from(_mm512_reduce_add_epi32(sum) as u32);
     }
-    let there = (1u16 << rest.len()) - 1;
-    // SAFETY: what the mask leaves out is not touched.
-    unsafe {
-        let (small, changed) = looked_up(_mm512_maskz_loadu_ps(there, rest.as_ptr()));
-        _mm512_mask_storeu_ps(rest.as_mut_ptr(), there, changed);
-        let others = !small & there;
-        _mm512_storeu_si512(other.as_mut_ptr().cast(), _mm512_maskz_compress_epi32(others, places));
-        left.extend_from_slice(&other[..others.count_ones() as usize]);
+    Some(all)
+}
+
+/// Replaces each of the counts that is below [`TABLE`] by its entry, and others by any; does nothing and returns false if
+/// the processor has not the vectors for it.
+#[inline(always)]
+pub fn look_counts_up(counts: &mut [f32], table: &[f32; TABLE]) -> bool {
+    #[cfg(target_arch = "x86_64")]
+    if std::arch::is_x86_feature_detected!("avx512f") {
+        // SAFETY: the processor has AVX-512.
+        unsafe { look_counts_up_avx512(counts, table) };
+        return true;
     }
+    let _ = (counts, table);
+    false
 }
 
 #[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx2")]
-fn replace_small_counts_avx2(values: &mut [f32], table: &[f32; TABLE], left: &mut Vec<u32>) {
+#[target_feature(enable = "avx512f")]
+fn look_counts_up_avx512(counts: &mut [f32], table: &[f32; TABLE]) {
     use std::arch::x86_64::*;
-    // SAFETY: eight entries each.
-    let [low, second, third, high] =
-        std::array::from_fn(|k| unsafe { _mm256_loadu_ps(table[8 * k..8 * k + 8].as_ptr()) });
-    let last = _mm256_set1_epi32(TABLE as i32 - 1);
-    let (eights, rest) = values.as_chunks_mut::<8>();
-    let n = eights.len();
-    for (i, eight) in eights.iter_mut().enumerate() {
-        // SAFETY: eight values.
-        let value = unsafe { _mm256_loadu_ps(eight.as_ptr()) };
-        let count = _mm256_cvttps_epi32(value);
-        // By its bits, so that -0 is no count.
-        let whole = _mm256_cmpeq_epi32(_mm256_castps_si256(_mm256_cvtepi32_ps(count)), _mm256_castps_si256(value));
-        let small = _mm256_cmpeq_epi32(_mm256_min_epu32(count, last), count);
-        if _mm256_movemask_epi8(_mm256_and_si256(whole, small)) != -1 {
-            left.push(8 * i as u32);
-            continue;
-        }
-        // A look-up takes three bits of the count; two more choose among four of them by their place as signs.
-        let from = |entries| _mm256_permutevar8x32_ps(entries, count);
-        let bit = |shift: __m256i| _mm256_castsi256_ps(shift);
-        let (eighth, sixteenth) = (bit(_mm256_slli_epi32::<28>(count)), bit(_mm256_slli_epi32::<27>(count)));
-        let below = _mm256_blendv_ps(from(low), from(second), eighth);
-        let above = _mm256_blendv_ps(from(third), from(high), eighth);
-        // SAFETY: eight values.
-        unsafe { _mm256_storeu_ps(eight.as_mut_ptr(), _mm256_blendv_ps(below, above, sixteenth)) };
-    }
-    if !rest.is_empty() {
-        left.push(8 * n as u32);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn small_counts_are_looked_up_and_nothing_else() {
-        let table: [f32; TABLE] = std::array::from_fn(|i| 100.0 + i as f32);
-        let odd = [-0.0, 0.5, -1.0, 32.0, f32::NAN, f32::INFINITY, 1e9, 31.5, 4294967296.0];
-        let values: Vec<f32> = (0..61).map(|i| (i * 7 % 32) as f32).collect();
-        for (i, &x) in odd.iter().enumerate() {
-            let mut all = values.clone();
-            all[40 + i % 8] = x;
-            let before = all.clone();
-            let mut left = Vec::new();
-            let together = replace_small_counts(&mut all, &table, &mut left);
-            check(&all, &before, &table, &left, together, i);
-            #[cfg(target_arch = "x86_64")]
-            if together == 1 {
-                let mut all = before.clone();
-                left.clear();
-                // SAFETY: what has AVX-512 has AVX2.
-                unsafe { replace_small_counts_avx2(&mut all, &table, &mut left) };
-                check(&all, &before, &table, &left, 8, i);
-            }
-        }
-    }
-
-    fn check(now: &[f32], before: &[f32], table: &[f32; TABLE], left: &[u32], together: usize, odd: usize) {
-        let end = (now.len() / together * together) as u32;
-        let mut wanted = vec![(40 + odd % 8) as u32 / together as u32 * together as u32];
-        wanted.extend((end < now.len() as u32).then_some(end));
-        // Without vectors all is left.
-        if left.len() < now.len() / 8 {
-            assert_eq!(left, wanted);
-        }
-        for (k, (now, &before)) in now.iter().zip(before).enumerate() {
-            let is_left = left.contains(&(k as u32 / together as u32 * together as u32));
-            let want = if is_left { before } else { table[before as usize] };
-            assert_eq!(now.to_bits(), want.to_bits(), "{k}");
-        }
+    // SAFETY: sixteen entries each.
+    let [first, second, third, fourth] =
+        std::array::from_fn(|k| unsafe { _mm512_loadu_ps(table[16 * k..16 * k + 16].as_ptr()) });
+    let half = _mm512_set1_epi32(TABLE as i32 / 2);
+    for sixteen in counts.chunks_mut(16) {
+        let there = u16::MAX >> (16 - sixteen.len());
+        // SAFETY: what the mask leaves out is not touched.
+        let count = unsafe { _mm512_cvttps_epi32(_mm512_maskz_loadu_ps(there, sixteen.as_ptr())) };
+        // A look-up in two registers takes five bits of the count; the sixth chooses between two of them.
+        let below = _mm512_permutex2var_ps(first, count, second);
+        let above = _mm512_permutex2var_ps(third, count, fourth);
+        let entry = _mm512_mask_mov_ps(below, _mm512_test_epi32_mask(count, half), above);
+        // SAFETY: what the mask leaves out is not touched.
+        unsafe { _mm512_mask_storeu_ps(sixteen.as_mut_ptr(), there, entry) };
     }
 }
