@@ -6,6 +6,7 @@
 
 use super::density::Density;
 use super::moments::{Summed, sum_lines};
+use super::strips::parts;
 use super::{Axis, Groups, Lines, Matrix, Value};
 use crate::error::Result;
 use crate::parallel::{Ctx, balanced_ranges};
@@ -96,6 +97,9 @@ pub(super) fn pass<F: Fold>(
     })
 }
 
+/// Values that are scattered between two looks ahead.
+const BLOCK: usize = 64;
+
 /// Adds the members' lines, in their order, to the accumulators of these genes.
 fn scatter<F: Fold, L: Lines>(
     lines: L,
@@ -109,10 +113,10 @@ fn scatter<F: Fold, L: Lines>(
     widest(
         #[inline(always)]
         || {
-            for cell in members.map(|member| groups.member(member)) {
-                lines.for_each_in_any_order(cell, genes.clone(), |gene, x| {
-                    row[gene - first].add(map.of(gene, x.to_f64()))
-                });
+            for part in parts(&lines, groups, members, genes) {
+                for block in part.blocks(&lines, BLOCK) {
+                    lines.for_each_of(part.cell, block, |gene, x| row[gene - first].add(map.of(gene, x.to_f64())));
+                }
             }
         },
     );

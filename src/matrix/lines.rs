@@ -43,12 +43,6 @@ pub trait Lines: Sync {
     /// Calls `f(position, value)` for the stored values of a (sorted) line whose positions are in `minors`.
     fn for_each_in(&self, major: usize, minors: Range<usize>, f: impl FnMut(usize, Self::V));
 
-    /// `for_each_in` in whichever order is quickest.
-    #[inline(always)]
-    fn for_each_in_any_order(&self, major: usize, minors: Range<usize>, f: impl FnMut(usize, Self::V)) {
-        self.for_each_in(major, minors, f);
-    }
-
     /// Calls `f(position, value)` for the stored values of a (sorted) line from the `k`-th on whose positions are below
     /// `end`, and returns the number of the first that it was not called for.
     fn for_each_from(&self, major: usize, k: usize, end: usize, f: impl FnMut(usize, Self::V)) -> usize;
@@ -207,24 +201,6 @@ impl<V: Value, I: Index> Lines for SparseLines<'_, V, I> {
         let indices = &self.indices(major)[found.clone()];
         for (i, &v) in indices.iter().zip(&self.values[self.range(major)][found]) {
             f((i.to_i64() - self.base) as usize, v);
-        }
-    }
-
-    // From the end of the line that the positions begin or end with, until one is not among them: no search.
-    #[inline(always)]
-    fn for_each_in_any_order(&self, major: usize, minors: Range<usize>, mut f: impl FnMut(usize, V)) {
-        if minors.start == 0 {
-            self.for_each_from(major, 0, minors.end, f);
-        } else if minors.end >= self.n_minor {
-            for (i, &v) in self.indices(major).iter().zip(&self.values[self.range(major)]).rev() {
-                let i = (i.to_i64() - self.base) as usize;
-                if i < minors.start {
-                    break;
-                }
-                f(i, v);
-            }
-        } else {
-            self.for_each_in(major, minors, f);
         }
     }
 

@@ -29,6 +29,7 @@ mod moments;
 mod owned;
 pub mod reduce;
 mod shared;
+pub(crate) mod strips;
 pub mod subset;
 pub mod transpose;
 mod types;

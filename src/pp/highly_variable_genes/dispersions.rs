@@ -1,5 +1,8 @@
 //! Flavors `seurat` and `cell_ranger`: the dispersion (variance over mean) of a gene, compared with those of genes in the
 //! same bin of means.
+//!
+//! `cell_ranger` takes means and variances as `matrix::reduce` has them; `seurat` needs exponentials, which `ordered`
+//! adds up.
 
 use super::bins::{Bins, compensated_mean};
 use super::ordered::{Places, Rule, Terms, ordered_sums};
@@ -7,7 +10,7 @@ use super::ranks::{choose, descending};
 use super::survey::survey;
 use super::{Cutoffs, Flavor, HighlyVariable, Options};
 use crate::error::Result;
-use crate::matrix::reduce::{CANCELS, Wanted, aggregate_mapped};
+use crate::matrix::reduce::{CANCELS, Wanted, aggregate, aggregate_mapped};
 use crate::matrix::{Axis, Groups, Matrix, Value, ValueSlice, ValueType};
 use crate::parallel::Ctx;
 use crate::simd::widest;
@@ -53,14 +56,53 @@ struct Moments {
     kept: Vec<bool>,
 }
 
+/// Sums, means and variances for each batch and gene.
+struct Sums {
+    sums: Vec<f64>,
+    means: Vec<f64>,
+    variances: Vec<f64>,
+    /// Some value is negative.
+    negative: bool,
+}
+
 /// Means and variances for each batch and gene, for `seurat` of the values before their logarithm was taken.
 fn moments(ctx: &Ctx, matrix: &Matrix, groups: &Groups, options: &Options, filter: bool) -> Result<Moments> {
-    let unlog = Unlog::new(options);
-    let seen = Seen::default();
-    let terms = |values: ValueSlice, _: &Places, terms: &mut Terms| match unlog {
-        Some(unlog) => seen.note(unlog.block(values, terms)),
-        None => seen.note(plain_block(values, terms)),
+    let n_genes = matrix.n_vars();
+    let Sums { sums, means, variances, negative } = match options.flavor {
+        Flavor::Seurat => unlogged_sums(ctx, matrix, groups, Unlog { scale: options.log_base.map(f64::ln) })?,
+        _ => plain_sums(ctx, matrix, groups, filter)?,
     };
+    if let Some(i) = (0..means.len()).find(|&i| !means[i].is_finite() || !variances[i].is_finite()) {
+        bail!(
+            Value,
+            "matrix: mean or variance of var {} are too large for 64 bits; flavor {} takes logarithmised values",
+            i % n_genes,
+            options.flavor.name()
+        );
+    }
+    let kept = match filter {
+        false => vec![true; means.len()],
+        true if negative => positives(ctx.part(0.9, 1.0), matrix, groups)?.iter().map(|&n| n > 0.0).collect(),
+        true => sums.iter().map(|&sum| sum > 0.0).collect(),
+    };
+    Ok(Moments { n: n_genes, means, variances, kept })
+}
+
+/// Of the values as they are. Whether some are negative is only asked `for_a_filter`.
+fn plain_sums(ctx: &Ctx, matrix: &Matrix, groups: &Groups, for_a_filter: bool) -> Result<Sums> {
+    let wanted = Wanted { ddof: Some(1.0), ..Default::default() };
+    let all = aggregate(ctx.part(0.0, 0.8), matrix, Axis::Obs, groups, wanted)?;
+    let means = all.means();
+    // A value that is not finite shows in its sum, and is then named.
+    let negative = (for_a_filter || !all.sums.iter().all(|sum| sum.is_finite()))
+        && survey(ctx.part(0.8, 0.9), matrix)?.negative.is_some();
+    Ok(Sums { sums: all.sums, means, variances: all.variances, negative })
+}
+
+/// Of the values before their logarithm was taken.
+fn unlogged_sums(ctx: &Ctx, matrix: &Matrix, groups: &Groups, unlog: Unlog) -> Result<Sums> {
+    let seen = Seen::default();
+    let terms = |values: ValueSlice, _: &Places, terms: &mut Terms| seen.note(unlog.block(values, terms));
     let sums = ordered_sums(ctx.part(0.0, 0.8), matrix, groups, &Rule { terms: &terms, by_cell: false })?;
     if seen.infinite.into_inner() {
         survey(ctx, matrix)?;
@@ -75,25 +117,11 @@ fn moments(ctx: &Ctx, matrix: &Matrix, groups: &Groups, options: &Options, filte
     };
     if !means.iter().zip(&variances).all(fine) {
         let wanted = Wanted { ddof: Some(1.0), ..Default::default() };
-        let value = |_: usize, x: f64| unlog.map_or(x, |unlog| unlog.one(x, matrix.values().value_type()));
+        let value = |_: usize, x: f64| unlog.one(x, matrix.values().value_type());
         variances = aggregate_mapped(ctx.part(0.8, 0.9), matrix, Axis::Obs, groups, wanted, value)?.variances;
     }
-    if let Some(i) = (0..means.len()).find(|&i| !means[i].is_finite() || !variances[i].is_finite()) {
-        bail!(
-            Value,
-            "matrix: mean or variance of var {} are too large for 64 bits; flavor {} takes logarithmised values",
-            i % n_genes,
-            options.flavor.name()
-        );
-    }
-    let kept = match filter {
-        false => vec![true; means.len()],
-        true if seen.negative.into_inner() => {
-            positives(ctx.part(0.9, 1.0), matrix, groups)?.iter().map(|&n| n > 0.0).collect()
-        }
-        true => sums.iter().map(|[sum, _]| *sum > 0.0).collect(),
-    };
-    Ok(Moments { n: n_genes, means, variances, kept })
+    let negative = seen.negative.into_inner();
+    Ok(Sums { sums: sums.into_iter().map(|[sum, _]| sum).collect(), means, variances, negative })
 }
 
 /// What kinds of values have been seen.
@@ -114,14 +142,7 @@ impl Seen {
     }
 }
 
-/// Values and their squares; and whether some are not finite, or negative.
-fn plain_block(values: ValueSlice, terms: &mut Terms) -> (bool, bool) {
-    with_values!(values, |values| widest(
-        #[inline(always)]
-        || block(values, terms, |x| x.to_f64())
-    ))
-}
-
+/// Mapped values and their squares; and whether some values are not finite, or negative.
 #[inline(always)]
 fn block<V: Value>(values: &[V], [plain, squared]: &mut Terms, map: impl Fn(V) -> f64) -> (bool, bool) {
     let (mut infinite, mut negative) = (false, false);
@@ -143,10 +164,6 @@ struct Unlog {
 }
 
 impl Unlog {
-    fn new(options: &Options) -> Option<Self> {
-        (options.flavor == Flavor::Seurat).then(|| Self { scale: options.log_base.map(f64::ln) })
-    }
-
     fn block(self, values: ValueSlice, terms: &mut Terms) -> (bool, bool) {
         match (values, self.scale) {
             (ValueSlice::F32(values), None) => widest(

@@ -1,17 +1,16 @@
 //! Two sums for each batch and gene of numbers that come from the values, cells in ascending order.
 //!
 //! Values go through in blocks, which are turned into numbers by vectors; then they are added one by one. Along cells,
-//! threads divide the genes, and each reads its part of every cell; it tells memory which part it will read two cells
-//! later, as the processor would foresee only the rest of this one. Along genes, four genes are added up side by side:
+//! threads divide the genes, and each reads its part of every cell. Along genes, four genes are added up side by side:
 //! one sum alone waits for each addition.
 //!
-//! Speed: `seurat` of 28 M non-zeros of f32, 2 threads: 57 ms along cells, 43 along genes; `cell_ranger`, which needs no
-//! exponentials, 28 and 13. Memory's limit is 7 and 3.5. Along cells the additions in order alone take 17: half of each cell
-//! is skipped, which memory does not foresee.
+//! Speed: `seurat` of 28 M non-zeros of f32, 2 threads: 57 ms along cells, 43 along genes. Memory's limit is 4.4 and
+//! 2.2; along cells the additions in order alone take 15.
 
 use super::stretches::{Stretch, stretches};
 use crate::error::Result;
 use crate::matrix::density::Density;
+use crate::matrix::strips::parts;
 use crate::matrix::{Axis, Groups, Lines, Matrix, Value, ValueSlice};
 use crate::parallel::{Ctx, balanced_ranges};
 use crate::simd::widest;
@@ -96,7 +95,7 @@ fn along_cells<L: Lines>(ctx: &Ctx, matrix: &Matrix, lines: L, groups: &Groups, 
             ctx.run_split(row, strips.iter().map(Range::len), Block::new, |block, strip, sums| {
                 widest(
                     #[inline(always)]
-                    || add_strip(matrix, &lines, groups, round, strips[strip].clone(), block, rule, sums),
+                    || add_strip(&lines, groups, round, strips[strip].clone(), block, rule, sums),
                 );
                 Ok(())
             })
@@ -106,10 +105,8 @@ fn along_cells<L: Lines>(ctx: &Ctx, matrix: &Matrix, lines: L, groups: &Groups, 
 }
 
 /// Adds up what the cells have of some genes.
-#[allow(clippy::too_many_arguments)]
 #[inline(always)]
 fn add_strip<L: Lines>(
-    matrix: &Matrix,
     lines: &L,
     groups: &Groups,
     Stretch { batch, members }: &Stretch,
@@ -118,91 +115,18 @@ fn add_strip<L: Lines>(
     rule: &Rule,
     sums: &mut [[f64; 2]],
 ) {
-    let mut strip = Strip { lines, matrix, genes: genes.clone(), begins: 0.0, ends: 0.0 };
-    let cell = |member: usize| groups.member(member.min(members.end - 1));
     block.places.batches.fill(*batch);
-    let mut found = [cell(members.start), cell(members.start + 1)].map(|cell| strip.find(cell));
-    for member in members.clone() {
-        let [here, next] = found;
-        let (now, later) = (cell(member), cell(member + 2));
-        strip.foresee(cell(member + 4));
-        found = [next, strip.find(later)];
-        let values = lines.values(now);
-        block.places.cells.fill(now);
-        for k in here.clone().step_by(BLOCK) {
-            let n = BLOCK.min(here.end - k);
-            let ahead = found[1].start + (k - here.start);
-            lines.prefetch(later, ahead..(ahead + BLOCK).min(found[1].end));
-            lines.positions(now, k, &mut block.places.genes[..n]);
-            block.work_out(rule, &values[k..k + n]);
+    for part in parts(lines, groups, members.clone(), genes.clone()) {
+        let values = lines.values(part.cell);
+        if rule.by_cell {
+            block.places.cells.fill(part.cell);
+        }
+        for here in part.blocks(lines, BLOCK) {
+            let n = here.len();
+            lines.positions(part.cell, here.start, &mut block.places.genes[..n]);
+            block.work_out(rule, &values[here]);
             add_block(sums, &block.places.genes[..n], |gene| gene - genes.start, &block.terms);
         }
-    }
-}
-
-/// Some genes, and where they were in the cell before: they are not far from there in the next.
-struct Strip<'a, L> {
-    lines: &'a L,
-    matrix: &'a Matrix<'a>,
-    genes: Range<usize>,
-    /// Parts of the line.
-    begins: f64,
-    ends: f64,
-}
-
-impl<L: Lines> Strip<'_, L> {
-    fn stored(&self, cell: usize) -> usize {
-        (self.matrix.stored_before(cell + 1) - self.matrix.stored_before(cell)) as usize
-    }
-
-    /// Which stored values of the cell are of these genes.
-    fn find(&mut self, cell: usize) -> Range<usize> {
-        let n = self.stored(cell);
-        let (mut begin, mut end) = (0, n);
-        if self.genes.start > 0 {
-            begin = self.below(cell, n, self.genes.start, self.begins);
-            self.begins = begin as f64 / n.max(1) as f64;
-        }
-        if self.genes.end < self.matrix.n_vars() {
-            end = self.below(cell, n, self.genes.end, self.ends).max(begin);
-            self.ends = end as f64 / n.max(1) as f64;
-        }
-        begin..end
-    }
-
-    /// Asks memory for what `find` will look at first.
-    fn foresee(&self, cell: usize) {
-        let n = self.stored(cell);
-        for part in [self.begins, self.ends] {
-            let guess = (n as f64 * part) as usize;
-            self.lines.prefetch(cell, guess.saturating_sub(32)..guess + 32);
-        }
-    }
-
-    /// How many of the `n` stored values have positions below `bound`, which is searched for in growing steps from where
-    /// it probably is.
-    fn below(&self, cell: usize, n: usize, bound: usize, part: f64) -> usize {
-        let is_below = |k: usize| self.lines.minor(cell, k) < bound;
-        let guess = ((n as f64 * part) as usize).min(n);
-        let (mut lo, mut hi, mut step) = (guess + 1, guess, 8);
-        if guess < n && is_below(guess) {
-            while lo + step < n && is_below(lo + step) {
-                lo += step + 1;
-                step *= 2;
-            }
-            hi = (lo + step).min(n);
-        } else {
-            while step <= hi && !is_below(hi - step) {
-                hi -= step;
-                step *= 2;
-            }
-            lo = hi.saturating_sub(step);
-        }
-        while lo < hi {
-            let middle = (lo + hi) / 2;
-            if is_below(middle) { lo = middle + 1 } else { hi = middle }
-        }
-        lo
     }
 }
 
