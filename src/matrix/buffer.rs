@@ -27,23 +27,30 @@ pub(crate) fn zeros<T: Zero>(n: usize) -> Result<Vec<T>> {
     if n == 0 {
         return Ok(Vec::new());
     }
-    let failed = || {
-        Error::new(
-            ErrorKind::OutOfMemory,
-            format!("the result of {n} values of {} bytes does not fit into memory", size_of::<T>()),
-        )
-    };
-    let layout = Layout::array::<T>(n).map_err(|_| failed())?;
+    let layout = Layout::array::<T>(n).map_err(|_| too_large::<T>(n))?;
     // SAFETY: the layout has a size.
     let start = unsafe { alloc_zeroed(layout) };
     if start.is_null() {
-        return Err(failed());
+        return Err(too_large::<T>(n));
     }
     // SAFETY: made by the global allocator with the layout that a Vec of this capacity has, all n values zero, which is
     // valid by the trait's contract.
     let vec = unsafe { Vec::from_raw_parts(start.cast::<T>(), n, n) };
     prefer_huge_pages(&vec);
     Ok(vec)
+}
+
+/// Room for so many more elements, as [`zeros`] makes it: for a result whose size is known only when it is done. What is not
+/// written to takes no memory, only addresses.
+pub(crate) fn reserve<T: Zero>(vec: &mut Vec<T>, more: usize) -> Result<()> {
+    vec.try_reserve(more).map_err(|_| too_large::<T>(vec.len() + more))?;
+    prefer_huge_pages(vec.spare_capacity_mut());
+    Ok(())
+}
+
+fn too_large<T>(n: usize) -> Error {
+    let text = format!("the result of {n} values of {} bytes does not fit into memory", size_of::<T>());
+    Error::new(ErrorKind::OutOfMemory, text)
 }
 
 #[cfg(target_os = "linux")]
