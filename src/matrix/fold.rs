@@ -10,7 +10,6 @@ use super::strips::parts;
 use super::{Axis, Groups, Lines, Matrix, Value};
 use crate::error::Result;
 use crate::parallel::{Ctx, balanced_ranges};
-use crate::simd::widest;
 use crate::with_lines;
 use std::cell::OnceCell;
 use std::ops::Range;
@@ -110,16 +109,16 @@ fn scatter<F: Fold, L: Lines>(
     map: impl Map,
 ) {
     let first = genes.start;
-    widest(
-        #[inline(always)]
-        || {
-            for part in parts(&lines, groups, members, genes) {
-                for block in part.blocks(&lines, BLOCK) {
-                    lines.for_each_of(part.cell, block, |gene, x| row[gene - first].add(map.of(gene, x.to_f64())));
+    for part in parts(&lines, groups, members, genes) {
+        for block in part.blocks(&lines, BLOCK) {
+            lines.for_each_of(part.cell, block, |gene, x| {
+                // Lines wrongly said to be sorted have others among them.
+                if let Some(fold) = row.get_mut(gene.wrapping_sub(first)) {
+                    fold.add(map.of(gene, x.to_f64()));
                 }
-            }
-        },
-    );
+            });
+        }
+    }
 }
 
 /// Folds the lines of these genes.

@@ -66,7 +66,8 @@ impl<L: Lines> Strip<'_, L> {
         self.lines.find(cell, 0..self.lines.n_minor()).len()
     }
 
-    /// Which stored values of the cell are of these genes.
+    /// Which stored values of the cell are of these genes. Once for each type of lines: it is called for each cell only.
+    #[inline(never)]
     fn find(&mut self, cell: usize) -> Range<usize> {
         let n = self.stored(cell);
         let (mut begin, mut end) = (0, n);

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import pickle
+from functools import partial
 
 import numpy as np
 import pytest
@@ -249,7 +250,14 @@ def test_a_matrix_wrongly_said_to_be_sorted_does_no_harm():
     X = counts(400, 300)
     X.indices[: X.indptr[300]] = X.indices[: X.indptr[300]][::-1].copy()
     X.has_canonical_format = True
-    for call in (lambda: array.to_major(X, "var"), lambda: array.stats(X), lambda: array.subset(X, vars=[1, 2])):
+    calls = [
+        lambda: array.to_major(X, "var"),
+        lambda: array.stats(X),
+        lambda: array.subset(X, vars=[1, 2]),
+        lambda: array.calculate_qc_metrics(X),
+        *(partial(array.highly_variable_genes, X, flavor=f, n_top_genes=50) for f in ("seurat", "cell_ranger", "seurat_v3")),
+    ]
+    for call in calls:
         try:
             call()
         except scn.ScnValueError as error:

@@ -71,8 +71,10 @@ pub(super) fn ordered_sums(ctx: &Ctx, matrix: &Matrix, groups: &Groups, rule: &R
 #[inline(always)]
 fn add_block(sums: &mut [[f64; 2]], of: &[usize], place: impl Fn(usize) -> usize, terms: &Terms) {
     let mut add = |&i: &usize, a: f64, b: f64| {
-        let sum = &mut sums[place(i)];
-        *sum = [sum[0] + a, sum[1] + b];
+        // Lines wrongly said to be sorted have others among them.
+        if let Some(sum) = sums.get_mut(place(i)) {
+            *sum = [sum[0] + a, sum[1] + b];
+        }
     };
     let (fours, rest) = of.as_chunks::<4>();
     let [plain, squared] = terms.each_ref().map(|terms| terms.as_chunks::<4>().0);
@@ -125,7 +127,7 @@ fn add_strip<L: Lines>(
             let n = here.len();
             lines.positions(part.cell, here.start, &mut block.places.genes[..n]);
             block.work_out(rule, &values[here]);
-            add_block(sums, &block.places.genes[..n], |gene| gene - genes.start, &block.terms);
+            add_block(sums, &block.places.genes[..n], |gene| gene.wrapping_sub(genes.start), &block.terms);
         }
     }
 }
