@@ -162,6 +162,10 @@ pub fn look_counts_up(counts: &mut [f32], table: &[f32; TABLE]) -> bool {
         // SAFETY: the processor has AVX-512.
         unsafe { look_counts_up_avx512(counts, table) };
         return true;
+    } else if std::arch::is_x86_feature_detected!("avx2") {
+        // SAFETY: the processor has AVX2.
+        unsafe { look_counts_up_avx2(counts, table) };
+        return true;
     }
     let _ = (counts, table);
     false
@@ -185,5 +189,53 @@ fn look_counts_up_avx512(counts: &mut [f32], table: &[f32; TABLE]) {
         let entry = _mm512_mask_mov_ps(below, _mm512_test_epi32_mask(count, half), above);
         // SAFETY: what the mask leaves out is not touched.
         unsafe { _mm512_mask_storeu_ps(sixteen.as_mut_ptr(), there, entry) };
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2")]
+fn look_counts_up_avx2(counts: &mut [f32], table: &[f32; TABLE]) {
+    use std::arch::x86_64::*;
+    // SAFETY: eight entries each.
+    let eighths: [__m256; 8] = std::array::from_fn(|k| unsafe { _mm256_loadu_ps(table[8 * k..8 * k + 8].as_ptr()) });
+    let (eights, rest) = counts.as_chunks_mut::<8>();
+    for eight in eights {
+        // SAFETY: eight values.
+        let count = _mm256_cvttps_epi32(unsafe { _mm256_loadu_ps(eight.as_ptr()) });
+        // A look-up takes three bits of the count; three more choose among eight of them, each by its place as the sign.
+        let bit_3 = _mm256_castsi256_ps(_mm256_slli_epi32::<28>(count));
+        let bit_4 = _mm256_castsi256_ps(_mm256_slli_epi32::<27>(count));
+        let bit_5 = _mm256_castsi256_ps(_mm256_slli_epi32::<26>(count));
+        let of_8 = |k: usize| _mm256_permutevar8x32_ps(eighths[k], count);
+        let of_16 = |k: usize| _mm256_blendv_ps(of_8(k), of_8(k + 1), bit_3);
+        let of_32 = |k: usize| _mm256_blendv_ps(of_16(k), of_16(k + 2), bit_4);
+        let entry = _mm256_blendv_ps(of_32(0), of_32(4), bit_5);
+        // SAFETY: eight values.
+        unsafe { _mm256_storeu_ps(eight.as_mut_ptr(), entry) };
+    }
+    rest.iter_mut().for_each(|v| *v = table[*v as usize % TABLE]);
+}
+
+#[cfg(all(test, target_arch = "x86_64"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_width_looks_the_same_up() {
+        let table: [f32; TABLE] = std::array::from_fn(|i| 100.0 + i as f32);
+        let counts: Vec<f32> = (0..1003).map(|i| (i * 7 % TABLE) as f32).collect();
+        let want: Vec<f32> = counts.iter().map(|&v| table[v as usize]).collect();
+        if std::arch::is_x86_feature_detected!("avx2") {
+            let mut got = counts.clone();
+            // SAFETY: the processor has AVX2.
+            unsafe { look_counts_up_avx2(&mut got, &table) };
+            assert_eq!(got, want);
+        }
+        if std::arch::is_x86_feature_detected!("avx512f") {
+            let mut got = counts.clone();
+            // SAFETY: the processor has AVX-512.
+            unsafe { look_counts_up_avx512(&mut got, &table) };
+            assert_eq!(got, want);
+        }
     }
 }
