@@ -11,8 +11,8 @@ use super::{Axis, Index, IndexSlice, IndexType, Matrix, Sparse, SparseLines, Val
 use crate::error::Result;
 use crate::parallel::{Ctx, balanced_ranges};
 use crate::{bail, ensure, with_sparse_lines};
-use std::mem::{MaybeUninit, take};
-use std::sync::Mutex;
+use std::mem::MaybeUninit;
+use std::sync::{Mutex, MutexGuard};
 
 /// The given cells and genes, in the given order; one may be given several times. `None` is all of them.
 ///
@@ -121,14 +121,24 @@ impl<J: Index> Kept<J> {
 const PIECE: u64 = 1 << 20;
 
 /// Some lines of the result.
+#[derive(Default)]
 struct Part<J, V> {
     lens: Vec<usize>,
     indices: Vec<J>,
     values: Vec<V>,
 }
 
+impl<J, V> Part<J, V> {
+    fn clear(&mut self) {
+        self.lens.clear();
+        self.indices.clear();
+        self.values.clear();
+    }
+}
+
 /// The kept values of each line, `old(line)` being the old line. As to count them takes nearly as long as to pick them,
-/// it is done in one pass: each task collects its lines, and these are put together, and freed, after each round of tasks.
+/// it is done in one pass: each task collects its lines, and these are put together after each round of tasks. The next
+/// round collects where the one before did: memory that was never used takes longer to get than all else.
 fn pick<V: Value, I: Index, J: Index>(
     ctx: &Ctx,
     lines: SparseLines<V, I>,
@@ -139,23 +149,28 @@ fn pick<V: Value, I: Index, J: Index>(
     let n = work.len() - 1;
     let pieces = ((work[n] / PIECE) as usize).max(8 * ctx.threads());
     let ranges = balanced_ranges(n, pieces, |line| work[line]);
-    let rounds = ranges.chunks(16 * ctx.threads());
+    let in_a_round = 16 * ctx.threads();
+    let rounds = ranges.chunks(in_a_round);
     let n_rounds = rounds.len();
+    let mut parts = Vec::new();
+    parts.resize_with(ranges.len().min(in_a_round), Mutex::<Part<J, V>>::default);
     let mut indptr = Vec::with_capacity(n + 1);
     indptr.push(0);
     let (mut indices, mut values) = (Vec::new(), Vec::new());
     for (i, ranges) in rounds.enumerate() {
         ctx.step(i, n_rounds, || {
+            let parts = &parts[..ranges.len()];
             let collect = |r: usize| {
-                let lens = Vec::with_capacity(ranges[r].len());
-                let mut part = Part { lens, indices: Vec::new(), values: Vec::new() };
+                let part = &mut *lock(&parts[r]);
+                part.clear();
                 for line in ranges[r].clone().map(&old) {
-                    kept.pick((lines.indices(line), &lines.values[lines.range(line)]), lines.base, &mut part);
+                    kept.pick((lines.indices(line), &lines.values[lines.range(line)]), lines.base, part);
                 }
-                Ok(Mutex::new(part))
+                Ok(())
             };
-            let parts = ctx.within(0.0, 0.8, || ctx.map(ranges.len(), collect))?;
-            ctx.within(0.8, 1.0, || put_together(ctx, &parts, &mut indptr, &mut indices, &mut values))
+            ctx.within(0.0, 0.8, || ctx.run(ranges.len(), || (), |(), r| collect(r)))?;
+            let left = n_rounds - i;
+            ctx.within(0.8, 1.0, || put_together(ctx, parts, left, &mut indptr, &mut indices, &mut values))
         })?;
     }
     indices.shrink_to_fit();
@@ -163,10 +178,11 @@ fn pick<V: Value, I: Index, J: Index>(
     Ok((indptr, indices, values))
 }
 
-/// Appends the parts to the result, and frees them.
+/// Appends the parts to the result, which makes room for as many in each round that is left, this one among them.
 fn put_together<J: Index, V: Value>(
     ctx: &Ctx,
     parts: &[Mutex<Part<J, V>>],
+    left: usize,
     indptr: &mut Vec<i64>,
     indices: &mut Vec<J>,
     values: &mut Vec<V>,
@@ -174,24 +190,26 @@ fn put_together<J: Index, V: Value>(
     let mut begins = vec![0];
     let mut n = 0;
     for part in parts {
-        for len in &part.lock().unwrap_or_else(|e| e.into_inner()).lens {
+        for len in &lock(part).lens {
             n += len;
             indptr.push((indices.len() + n) as i64);
         }
         begins.push(n);
     }
-    reserve(indices, n)?;
-    reserve(values, n)?;
+    if indices.capacity() - indices.len() < n {
+        let room = n + (n + n / 16) * (left - 1);
+        reserve(indices, room)?;
+        reserve(values, room)?;
+    }
     {
         let (indices, values) = (Shared::new(indices.spare_capacity_mut()), Shared::new(values.spare_capacity_mut()));
         let put = |p: usize| {
-            let mut part = parts[p].lock().unwrap_or_else(|e| e.into_inner());
-            let (from_indices, from_values) = (take(&mut part.indices), take(&mut part.values));
+            let part = lock(&parts[p]);
             let place = begins[p]..begins[p + 1];
             // SAFETY: the parts' places follow each other, and each part is one task.
             let (to_indices, to_values) = unsafe { (indices.slice(place.clone()), values.slice(place)) };
-            to_indices.iter_mut().zip(from_indices).for_each(|(to, index)| *to = MaybeUninit::new(index));
-            to_values.iter_mut().zip(from_values).for_each(|(to, value)| *to = MaybeUninit::new(value));
+            to_indices.iter_mut().zip(&part.indices).for_each(|(to, &index)| *to = MaybeUninit::new(index));
+            to_values.iter_mut().zip(&part.values).for_each(|(to, &value)| *to = MaybeUninit::new(value));
             Ok(())
         };
         ctx.run(parts.len(), || (), |(), p| put(p))?;
@@ -202,6 +220,11 @@ fn put_together<J: Index, V: Value>(
         values.set_len(values.len() + n);
     }
     Ok(())
+}
+
+/// A task that panicked ends the call: nobody reads what it left.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(|e| e.into_inner())
 }
 
 /// Where each position goes, if some go to several places or not in their order.
