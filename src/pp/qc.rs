@@ -5,7 +5,7 @@
 //! pass for the genes' sums, cells in ascending order, and a selection for each cell. A matrix compressed along genes is
 //! turned over block by block for the cells.
 //!
-//! Speed: 28 M non-zeros of f32, 2 threads: 16 ms, with `percent_top` 18.5. Memory's limit is 4.4 (228 MB at 52 GB/s). Adding
+//! Speed: 28 M non-zeros of f32, 2 threads: 16 ms, with `percent_top` 19 to 21. Memory's limit is 4.4 (228 MB at 52 GB/s). Adding
 //! to a word for each of 20,000 genes takes three quarters of a thread's time, 0.8 ns a value, as half of these words lie in
 //! the second cache; telling counts from other numbers takes a sixth.
 

@@ -4,7 +4,7 @@
 //! Residuals are never stored. That of a zero depends on the gene's sum and the cell's depth alone; so first every count is
 //! taken to be zero ([`zeros`]), and then the counts that are not are put right.
 //!
-//! Speed: 28 M counts along cells, 2 threads: 83 ms, 17 of them for the moments. The rest are the square root and the division
+//! Speed: 28 M counts along cells, 2 threads: 77 ms, 17 of them for the moments. The rest are the square root and the division
 //! of each count, the look-up of its gene's sum and the two additions, about 20 each; memory's limit would be 14.
 
 use super::ordered::{BLOCK, Places, Rule, Terms, ordered_sums};
