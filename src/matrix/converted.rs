@@ -119,18 +119,6 @@ impl<I: Index> Lines for ConvertedLines<'_, I> {
             f((pattern.indices[k].to_i64() - pattern.base) as usize, x)
         });
     }
-
-    #[inline(always)]
-    fn for_each_from(&self, major: usize, k: usize, end: usize, mut f: impl FnMut(usize, f64)) -> usize {
-        let pattern = self.pattern;
-        let start = pattern.range(major).start;
-        let below = |i: &I| i.to_i64() - pattern.base < end as i64;
-        let stop = k + pattern.indices(major)[k..].iter().take_while(|i| below(i)).count();
-        in_blocks(self.values, start + k..start + stop, |k, x| {
-            f((pattern.indices[k].to_i64() - pattern.base) as usize, x)
-        });
-        stop
-    }
 }
 
 impl Lines for ConvertedDenseLines<'_> {
@@ -185,11 +173,5 @@ impl Lines for ConvertedDenseLines<'_> {
     fn for_each_in(&self, major: usize, minors: Range<usize>, mut f: impl FnMut(usize, f64)) {
         let (start, found) = (major * self.stride, self.find(major, minors));
         in_blocks(self.values, start + found.start..start + found.end, |k, x| f(k - start, x));
-    }
-
-    #[inline(always)]
-    fn for_each_from(&self, major: usize, k: usize, end: usize, f: impl FnMut(usize, f64)) -> usize {
-        self.for_each_in(major, k..end, f);
-        end.min(self.n_minor).max(k)
     }
 }

@@ -42,10 +42,6 @@ pub trait Lines: Sync {
 
     /// Calls `f(position, value)` for the stored values of a (sorted) line whose positions are in `minors`.
     fn for_each_in(&self, major: usize, minors: Range<usize>, f: impl FnMut(usize, Self::V));
-
-    /// Calls `f(position, value)` for the stored values of a (sorted) line from the `k`-th on whose positions are below
-    /// `end`, and returns the number of the first that it was not called for.
-    fn for_each_from(&self, major: usize, k: usize, end: usize, f: impl FnMut(usize, Self::V)) -> usize;
 }
 
 /// Lines of a sparse matrix.
@@ -203,20 +199,6 @@ impl<V: Value, I: Index> Lines for SparseLines<'_, V, I> {
             f((i.to_i64() - self.base) as usize, v);
         }
     }
-
-    #[inline(always)]
-    fn for_each_from(&self, major: usize, mut k: usize, end: usize, mut f: impl FnMut(usize, V)) -> usize {
-        let rest = self.range(major).start + k..self.range(major).end;
-        for (i, &v) in self.indices[rest.clone()].iter().zip(&self.values[rest]) {
-            let i = (i.to_i64() - self.base) as usize;
-            if i >= end {
-                break;
-            }
-            f(i, v);
-            k += 1;
-        }
-        k
-    }
 }
 
 /// Lines of a dense matrix.
@@ -297,12 +279,6 @@ impl<V: Value> Lines for DenseLines<'_, V> {
         for (k, &v) in found.clone().zip(&self.line(major)[found]) {
             f(k, v);
         }
-    }
-
-    #[inline(always)]
-    fn for_each_from(&self, major: usize, k: usize, end: usize, f: impl FnMut(usize, V)) -> usize {
-        self.for_each_in(major, k..end, f);
-        end.min(self.n_minor).max(k)
     }
 }
 

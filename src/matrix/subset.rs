@@ -9,10 +9,10 @@ use super::canonical::order_of;
 use super::shared::Shared;
 use super::{Axis, Index, IndexSlice, IndexType, Matrix, Sparse, SparseLines, Value};
 use crate::error::Result;
-use crate::parallel::{Ctx, balanced_ranges};
+use crate::parallel::{Ctx, balanced_ranges, lock};
 use crate::{bail, ensure, with_sparse_lines};
 use std::mem::MaybeUninit;
-use std::sync::{Mutex, MutexGuard};
+use std::sync::Mutex;
 
 /// The given cells and genes, in the given order; one may be given several times. `None` is all of them.
 ///
@@ -220,11 +220,6 @@ fn put_together<J: Index, V: Value>(
         values.set_len(values.len() + n);
     }
     Ok(())
-}
-
-/// A task that panicked ends the call: nobody reads what it left.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(|e| e.into_inner())
 }
 
 /// Where each position goes, if some go to several places or not in their order.

@@ -1,5 +1,7 @@
 //! The scaled complementary error function, `exp(x^2) erfc(x)`: what is left of a normal tail when its exponential is taken out.
 
+use super::horner::horner;
+
 /// To 2.5 units in the last place for x from 0 to 28, and exactly 1 at 0, without a branch.
 ///
 /// `(1 + 2 x)` times it is a smooth function of `q = (x - 4) / (x + 4)` (Shepherd and Laframboise 1981), here a polynomial
@@ -36,16 +38,6 @@ pub fn erfcx(x: f64) -> f64 {
     let q = (x - 4.0) / (x + 4.0);
     let q2 = q * q;
     (horner(&EVEN, q2) + q * horner(&ODD, q2)) / (1.0 + 2.0 * x)
-}
-
-/// The polynomial of these coefficients, that of the lowest power first.
-#[inline(always)]
-pub(super) fn horner<const N: usize>(coefficients: &[f64; N], x: f64) -> f64 {
-    let mut sum = 0.0;
-    for coefficient in coefficients.iter().rev() {
-        sum = sum * x + coefficient;
-    }
-    sum
 }
 
 #[cfg(test)]

@@ -3,6 +3,8 @@
 //! The C library's differs between its versions; these are plain additions and multiplications, and selections in place of
 //! branches, so that they vectorise. `x` is reduced to `k ln 2 + r` with `|r| <= ln(2) / 2`; exp(r) - 1 is a polynomial.
 
+use super::horner::horner;
+
 /// `exp(x) - 1`, to two units in the last place: the Taylor series has 13 terms to go.
 #[inline(always)]
 pub fn exp_m1(x: f64) -> f64 {
@@ -17,7 +19,7 @@ pub fn exp_m1(x: f64) -> f64 {
     let shifted = inside * std::f64::consts::LOG2_E + ROUND;
     let k = shifted - ROUND;
     let r = (inside - k * LN_2_HIGH) - k * LN_2_LOW;
-    let series = INVERSE_FACTORIALS.iter().rev().fold(0.0, |sum, term| sum * r + term);
+    let series = horner(&INVERSE_FACTORIALS, r);
     // exp(r) - 1 = r + r^2 (1/2 + r/6 + ...)
     let p = r + r * r * series;
     // Half of 2^k, as 2^1024 has no f64 of its own.
@@ -38,10 +40,7 @@ pub fn exp_of_negative(x: f64) -> f64 {
     let x = if x < -800.0 { -800.0 } else { x };
     let k = (x * std::f64::consts::LOG2_E + ROUND) - ROUND;
     let r = (x - k * LN_2_HIGH) - k * LN_2_LOW;
-    let mut series = 0.0;
-    for term in INVERSE_FACTORIALS.iter().rev() {
-        series = series * r + term;
-    }
+    let series = horner(&INVERSE_FACTORIALS, r);
     let p = 1.0 + (r + r * r * series);
     // Two factors, as what is below the least normal number has no power of two of its own.
     let half = (k * 0.5 + ROUND) - ROUND;

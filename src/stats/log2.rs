@@ -3,7 +3,7 @@
 //! As in [`super::log1p`] there is no branch, so that it vectorises: x = 2^k m with m between sqrt(1/2) and sqrt(2), and
 //! log2(m) is a series in s = (m - 1) / (m + 1).
 
-use super::erfcx::horner;
+use super::horner::horner;
 use std::f64::consts::LOG2_E;
 
 /// To two units in the last place; exact for powers of two. -inf for 0, NaN for what is below it.

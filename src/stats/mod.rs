@@ -2,6 +2,7 @@
 
 pub mod erfcx;
 pub mod exp;
+mod horner;
 pub mod loess;
 pub mod log1p;
 pub mod log2;

@@ -1,8 +1,9 @@
 //! Tails of the standard normal distribution, right to the last few bits as far as doubles reach, and in logarithm
 //! beyond.
 
-use super::erfcx::{erfcx, horner};
+use super::erfcx::erfcx;
 use super::exp::exp_of_negative;
+use super::horner::horner;
 use crate::simd::widest_f64;
 use libm::{log, log1p};
 use std::f64::consts::{FRAC_1_SQRT_2, FRAC_2_SQRT_PI, PI};

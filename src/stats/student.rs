@@ -8,8 +8,9 @@
 //! same few operations for each; what it does not reach is computed by series and fractions that are added up until they
 //! have converged.
 
-use super::erfcx::{erfcx, horner};
+use super::erfcx::erfcx;
 use super::exp::exp_of_negative;
+use super::horner::horner;
 use super::log1p::Log1p;
 use super::normal;
 use crate::simd::{widest, widest_f64};

@@ -3,7 +3,7 @@
 use super::stretches::{PIECE, Stretch, by_fours, in_pieces, short_stretches};
 use crate::error::Result;
 use crate::matrix::{Axis, Groups, Lines, Matrix, Value};
-use crate::parallel::Ctx;
+use crate::parallel::{Ctx, lock};
 use crate::simd::widest;
 use crate::with_lines;
 use std::sync::Mutex;
@@ -59,7 +59,7 @@ fn along_cells<L: Lines>(
                     by_fours(genes, limits, |&gene, limit| *limit = lowest[gene]);
                     let reaches = |(&v, &limit): (&L::V, &u8)| v >= L::V::from_f64(f64::from(limit));
                     if values.iter().zip(&*limits).fold(false, |any, each| any | reaches(each)) {
-                        let mut row = rows[*batch].lock().unwrap_or_else(|e| e.into_inner());
+                        let mut row = lock(&rows[*batch]);
                         for (&gene, x) in genes.iter().zip(values.iter().map(|v| v.to_f64())) {
                             if x > bounds[gene] {
                                 row[gene].add(x);
@@ -98,7 +98,7 @@ fn along_genes<L: Lines>(
                 }
                 lines.for_each(gene, |cell, v| {
                     if let Some(batch) = groups.of(cell).filter(|&batch| v.to_f64() > bounds[batch][gene]) {
-                        rows[batch].lock().unwrap_or_else(|e| e.into_inner())[gene].add(v.to_f64());
+                        lock(&rows[batch])[gene].add(v.to_f64());
                     }
                 });
             }

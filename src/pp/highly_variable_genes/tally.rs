@@ -9,7 +9,7 @@
 use super::stretches::{PIECE, Stretch, by_fours, in_pieces, short_stretches, with_the_others};
 use crate::error::Result;
 use crate::matrix::{Axis, Groups, Lines, Matrix, Value};
-use crate::parallel::{Ctx, balanced_ranges};
+use crate::parallel::{Ctx, balanced_ranges, lock};
 use crate::simd::widest;
 use crate::with_lines;
 use std::sync::Mutex;
@@ -134,7 +134,7 @@ impl Packed {
 
     /// Adds the sums to the batch's and begins anew.
     fn unpack(&mut self, batch: &Batch) {
-        let mut batch = batch.lock().unwrap_or_else(|e| e.into_inner());
+        let mut batch = lock(batch);
         for (sum, pack) in batch.iter_mut().zip(&mut self.sums) {
             *sum = [sum[0] + (*pack & ((1 << LOW) - 1)) as f64, sum[1] + (*pack >> LOW) as f64];
             *pack = 0;
@@ -198,7 +198,7 @@ fn along_cells<L: Lines>(ctx: &Ctx, matrix: &Matrix, lines: L, groups: &Groups) 
 /// Adds counts that are too large to be packed, and rare.
 #[cold]
 fn add_large<V: Value>(genes: &[usize], values: &[V], batch: &Batch) {
-    let mut batch = batch.lock().unwrap_or_else(|e| e.into_inner());
+    let mut batch = lock(batch);
     for (&gene, x) in genes.iter().zip(values.iter().map(|v| v.to_f64())) {
         add(&mut batch[gene..=gene], &[[x, x * x]]);
     }

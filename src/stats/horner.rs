@@ -1,0 +1,11 @@
+//! Polynomials by Horner's rule, nothing fused, so that they have the same bits on every machine.
+
+/// The polynomial of these coefficients, that of the lowest power first.
+#[inline(always)]
+pub(super) fn horner<const N: usize>(coefficients: &[f64; N], x: f64) -> f64 {
+    let mut sum = 0.0;
+    for coefficient in coefficients.iter().rev() {
+        sum = sum * x + coefficient;
+    }
+    sum
+}
