@@ -70,6 +70,13 @@ impl<'a> Groups<'a> {
         Groups { n, labels: None, all_zero: OnceLock::new(), members: OnceLock::new(), starts: vec![0, n] }
     }
 
+    /// These groups, and after them one of the cells that are in none, which may be empty.
+    pub fn with_the_rest(&self) -> Groups<'static> {
+        let rest = self.n_groups() as i32;
+        let labels: Vec<i32> = self.labels().iter().map(|&label| if label < 0 { rest } else { label }).collect();
+        Groups::new(labels, self.n_groups() + 1, self.n, "groups").expect("labels stay in range")
+    }
+
     /// One group of the cells for which `mask` is true.
     pub fn masked(mask: &[bool]) -> Groups<'static> {
         let members: Vec<usize> = (0..mask.len()).filter(|&i| mask[i]).collect();

@@ -3,7 +3,6 @@
 use crate::matrix::{Groups, Lines, Matrix};
 use crate::parallel::{Ctx, even_ranges};
 use crate::simd::widest;
-use std::borrow::Cow;
 use std::ops::Range;
 
 /// Some cells of a batch, as a part of the list that the batches have of theirs.
@@ -73,14 +72,4 @@ pub(super) fn by_fours<A, B>(a: &[A], b: &mut [B], mut f: impl FnMut(&A, &mut B)
         a.iter().zip(b).for_each(|(a, b)| f(a, b));
     }
     rest.iter().zip(with_rest).for_each(|(a, b)| f(a, b));
-}
-
-/// The batches, and after them one of the cells that are in none, if there are such.
-pub(super) fn with_the_others<'a>(groups: &'a Groups<'a>) -> Cow<'a, Groups<'a>> {
-    if groups.all_members().len() == groups.n() {
-        return Cow::Borrowed(groups);
-    }
-    let n = groups.n_groups();
-    let labels: Vec<i32> = groups.labels().iter().map(|&label| if label < 0 { n as i32 } else { label }).collect();
-    Cow::Owned(Groups::new(labels, n + 1, groups.n(), "batches").expect("labels stay in range"))
 }

@@ -6,7 +6,7 @@
 //! On 28 million non-zeros along cells, 2 threads: 17 ms, where memory's limit is 4.4. What limits it is the instructions, ten
 //! for each count: additions to one address after the other alone take 12, whatever cache it is in.
 
-use super::stretches::{PIECE, Stretch, by_fours, in_pieces, short_stretches, with_the_others};
+use super::stretches::{PIECE, Stretch, by_fours, in_pieces, short_stretches};
 use crate::error::Result;
 use crate::matrix::{Axis, Groups, Lines, Matrix, Value};
 use crate::parallel::{Ctx, balanced_ranges, lock};
@@ -33,7 +33,13 @@ pub(super) struct Tally {
 impl Tally {
     /// The sums, if all values are counts that are not too large for them to be exact.
     pub fn of(ctx: &Ctx, matrix: &Matrix, groups: &Groups) -> Result<Option<Self>> {
-        let groups = &*with_the_others(groups);
+        let with_the_rest;
+        let groups = if groups.all_members().len() < groups.n() {
+            with_the_rest = groups.with_the_rest();
+            &with_the_rest
+        } else {
+            groups
+        };
         let rows = with_lines!(matrix, |lines| match matrix.major() {
             Axis::Obs => along_cells(ctx, matrix, lines, groups)?,
             Axis::Var => along_genes(ctx, matrix, lines, groups)?,

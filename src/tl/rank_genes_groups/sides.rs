@@ -191,13 +191,11 @@ impl Sides {
     ) -> Result<Self> {
         let n_groups = groups.n_groups();
         // Cells in no group are one more group of the rest.
-        let with_remainder;
+        let with_the_rest;
         let groups = match options.reference {
             Reference::Rest => {
-                let none = n_groups as i32;
-                let labels: Vec<i32> = groups.labels().iter().map(|&g| if g < 0 { none } else { g }).collect();
-                with_remainder = Groups::new(labels, n_groups + 1, matrix.n_obs(), "groups")?;
-                &with_remainder
+                with_the_rest = groups.with_the_rest();
+                &with_the_rest
             }
             Reference::Group(_) => groups,
         };
