@@ -21,7 +21,7 @@ pub fn widest<R>(body: impl FnOnce() -> R) -> R {
     body()
 }
 
-/// [`widest`] for long arithmetic in f64, which gains from AVX-512 too.
+/// [`widest`] for long arithmetic, in f64 above all, which gains from AVX-512 too.
 #[inline(always)]
 pub fn widest_f64<R>(body: impl FnOnce() -> R) -> R {
     #[cfg(target_arch = "x86_64")]

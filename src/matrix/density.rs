@@ -5,7 +5,7 @@ use crate::parallel::balanced_ranges;
 use crate::with_lines;
 use std::ops::Range;
 
-/// An estimate of how many values each position of the minor axis has, from some hundred lines. Only how evenly work is
+/// An estimate of how many values each position of the minor axis has, from some lines. Only how evenly work is
 /// divided among threads depends on it, never a result.
 pub(crate) struct Density {
     minors: Range<usize>,
@@ -16,7 +16,7 @@ pub(crate) struct Density {
 impl Density {
     /// The matrix must be canonical.
     pub fn of(matrix: &Matrix, minors: &Range<usize>) -> Self {
-        const SAMPLE: usize = 256;
+        const SAMPLE: usize = 64;
         let mut before = vec![0; minors.len() + 1];
         if matrix.is_sparse() {
             let step = matrix.n_major().div_ceil(SAMPLE).max(1);

@@ -4,6 +4,7 @@
 //! unless it is told, it waits for memory at each part, about as long as the additions take.
 
 use super::{Groups, Lines};
+use std::hint::select_unpredictable;
 use std::ops::Range;
 
 /// What one cell has of the genes, and what a later one will have.
@@ -37,7 +38,7 @@ pub(crate) fn parts<L: Lines>(
 ) -> impl Iterator<Item = Part> {
     let last = members.end.saturating_sub(1);
     let cell = move |member: usize| groups.member(member.min(last));
-    let mut strip = Strip { lines, genes, begins: 0.0, ends: 0.0 };
+    let mut strip = Strip::new(lines, genes);
     let mut found = [members.start, members.start + 1].map(|member| match members.is_empty() {
         true => 0..0,
         false => strip.find(cell(member)),
@@ -52,16 +53,24 @@ pub(crate) fn parts<L: Lines>(
     })
 }
 
-/// Some genes, and where they were in the cell before: they are not far from there in the next.
+/// Some genes, and where cells usually have them.
 struct Strip<'a, L> {
     lines: &'a L,
     genes: Range<usize>,
-    /// Parts of the line.
+    /// Parts of the line, averaged over the last cells.
     begins: f64,
     ends: f64,
 }
 
-impl<L: Lines> Strip<'_, L> {
+/// How far from where it usually is a bound is searched for first.
+const AROUND: usize = 64;
+
+impl<'a, L: Lines> Strip<'a, L> {
+    fn new(lines: &'a L, genes: Range<usize>) -> Self {
+        let evenly = |gene: usize| gene as f64 / lines.n_minor().max(1) as f64;
+        Self { lines, begins: evenly(genes.start), ends: evenly(genes.end), genes }
+    }
+
     fn stored(&self, cell: usize) -> usize {
         self.lines.find(cell, 0..self.lines.n_minor()).len()
     }
@@ -71,52 +80,47 @@ impl<L: Lines> Strip<'_, L> {
     fn find(&mut self, cell: usize) -> Range<usize> {
         let n = self.stored(cell);
         let (mut begin, mut end) = (0, n);
+        let learn = |part: &mut f64, k: usize| *part += (k as f64 / n.max(1) as f64 - *part) / 8.0;
         if self.genes.start > 0 {
             begin = self.below(cell, n, self.genes.start, self.begins);
-            self.begins = begin as f64 / n.max(1) as f64;
+            learn(&mut self.begins, begin);
         }
         if self.genes.end < self.lines.n_minor() {
             end = self.below(cell, n, self.genes.end, self.ends).max(begin);
-            self.ends = end as f64 / n.max(1) as f64;
+            learn(&mut self.ends, end);
         }
         begin..end
     }
 
     /// Asks memory for what `find` will look at first.
     fn foresee(&self, cell: usize) {
-        let guess = |part: f64| (self.stored(cell) as f64 * part) as usize;
-        let around = |k: usize| self.lines.prefetch(cell, k.saturating_sub(16)..k + 16);
+        let around = |part: f64| {
+            let k = (self.stored(cell) as f64 * part) as usize;
+            self.lines.prefetch(cell, k.saturating_sub(AROUND)..k + AROUND);
+        };
         if self.genes.start > 0 {
-            around(guess(self.begins));
+            around(self.begins);
         }
         if self.genes.end < self.lines.n_minor() {
-            around(guess(self.ends));
+            around(self.ends);
         }
     }
 
-    /// How many of the `n` stored values have positions below `bound`, which is searched for in growing steps from where
-    /// it probably is.
+    /// How many of the `n` stored values have positions below `bound`. Where the search goes is chosen without a branch:
+    /// half of the branches would be foreseen wrongly.
     fn below(&self, cell: usize, n: usize, bound: usize, part: f64) -> usize {
         let is_below = |k: usize| self.lines.minor(cell, k) < bound;
-        let guess = ((n as f64 * part) as usize).min(n);
-        let (mut lo, mut hi, mut step) = (guess + 1, guess, 8);
-        if guess < n && is_below(guess) {
-            while lo + step < n && is_below(lo + step) {
-                lo += step + 1;
-                step *= 2;
-            }
-            hi = (lo + step).min(n);
-        } else {
-            while step <= hi && !is_below(hi - step) {
-                hi -= step;
-                step *= 2;
-            }
-            lo = hi.saturating_sub(step);
+        let usual = (n as f64 * part) as usize;
+        let (mut begin, end) = (usual.saturating_sub(AROUND), (usual + AROUND).min(n));
+        if (begin > 0 && !is_below(begin - 1)) || (end < n && is_below(end)) {
+            return self.lines.find(cell, 0..bound).len();
         }
-        while lo < hi {
-            let middle = (lo + hi) / 2;
-            if is_below(middle) { lo = middle + 1 } else { hi = middle }
+        let mut len = end - begin;
+        while len > 1 {
+            let half = len / 2;
+            begin = select_unpredictable(is_below(begin + half - 1), begin + half, begin);
+            len -= half;
         }
-        lo
+        begin + usize::from(len == 1 && is_below(begin))
     }
 }

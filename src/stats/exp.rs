@@ -4,6 +4,7 @@
 //! branches, so that they vectorise. `x` is reduced to `k ln 2 + r` with `|r| <= ln(2) / 2`; exp(r) - 1 is a polynomial.
 
 use super::horner::horner;
+use crate::simd::widest_f64;
 
 /// `exp(x) - 1`, to two units in the last place: the Taylor series has 13 terms to go.
 #[inline(always)]
@@ -62,20 +63,41 @@ const INVERSE_FACTORIALS: [f64; 13] = {
 /// `exp(x) - 1` in single precision, to 1.1 units in the last place: half as much work for twice as many at once.
 #[inline(always)]
 pub fn exp_m1_single(x: f32) -> f32 {
+    let above = if x > -20.0 { x } else { -20.0 };
+    let y = exp_m1_inside(if above < 88.8 { above } else { 88.8 });
+    let y = if x > 88.722_84 { f32::INFINITY } else { y };
+    if x.is_nan() { x } else { y }
+}
+
+/// [`exp_m1_single`] of each, in place.
+pub fn exp_m1_singles(values: &mut [f32]) {
+    // By their bits, in which negative numbers and NaN are the largest.
+    const LARGEST: u32 = 80f32.to_bits();
+    widest_f64(
+        #[inline(always)]
+        || match values.iter().fold(0, |largest, x| x.to_bits().max(largest)) {
+            0..=LARGEST => values.iter_mut().for_each(|x| *x = exp_m1_inside(*x)),
+            _ => values.iter_mut().for_each(|x| *x = exp_m1_single(*x)),
+        },
+    );
+}
+
+/// [`exp_m1_single`] from -20 to 88.8.
+#[inline(always)]
+fn exp_m1_inside(x: f32) -> f32 {
     const LN_2_HIGH: f32 = 0.693_359_4;
     const LN_2_LOW: f32 = -2.121_944_4e-4;
     const ROUND: f32 = 12_582_912.0;
     /// (exp(r) - 1 - r) / r^2, fitted at Chebyshev nodes.
-    const SERIES: [f32; 6] = [0.5, 0.166_666_67, 0.041_666_463, 0.008_333_298, 0.001_393_367_7, 0.000_198_993_19];
+    const SERIES: [f32; 5] = [0.5, 0.166_666_67, 0.041_666_463, 0.008_333_298, 0.001_393_367_7];
+    const LAST: f32 = 0.000_198_993_19;
 
-    let above = if x > -20.0 { x } else { -20.0 };
-    let inside = if above < 88.8 { above } else { 88.8 };
-    let shifted = inside * std::f32::consts::LOG2_E + ROUND;
+    let shifted = x * std::f32::consts::LOG2_E + ROUND;
     let k = shifted - ROUND;
-    let exact = inside - k * LN_2_HIGH;
+    let exact = x - k * LN_2_HIGH;
     let r = exact - k * LN_2_LOW;
     let lost = (exact - r) - k * LN_2_LOW;
-    let series = SERIES.iter().rev().fold(0.0, |sum, term| sum * r + term);
+    let series = SERIES.iter().rev().fold(LAST, |sum, term| sum * r + term);
     let small = r * r * series + lost;
     let half = f32::from_bits((shifted.to_bits() << 23).wrapping_add(126 << 23));
     // half * (1 + r + small) - 1/2, and what rounding takes from the first addition.
@@ -83,9 +105,7 @@ pub fn exp_m1_single(x: f32) -> f32 {
     let sum = whole + half * r;
     let rest = (half * r - (sum - whole)) + half * small;
     let y = (sum + rest) * 2.0;
-    let y = if k == 0.0 { r + small } else { y };
-    let y = if x > 88.722_84 { f32::INFINITY } else { y };
-    if x.is_nan() { x } else { y }
+    if k == 0.0 { r + small } else { y }
 }
 
 /// `exp(x)` in single precision, to 1.1 units in the last place down to the smallest normal number, and 0 below it.
@@ -174,5 +194,18 @@ mod tests {
         assert_eq!(exp_m1_single(0.0), 0.0);
         assert_eq!((exp_m1_single(89.0), exp_m1_single(f32::NEG_INFINITY)), (f32::INFINITY, -1.0));
         assert!(exp_m1_single(f32::NAN).is_nan());
+    }
+
+    #[test]
+    fn whole_slices_have_the_bits_of_each() {
+        let inside: Vec<f32> = (0..1003).map(|i| i as f32 * 0.079_7).collect();
+        let special =
+            [0.0, -0.0, f32::NAN, f32::INFINITY, f32::NEG_INFINITY, -3.3, 79.9, 81.0, 88.7, 88.75, 89.0, 1e-30];
+        let all: Vec<f32> = inside.iter().copied().chain(special).collect();
+        for values in [inside, all] {
+            let mut got = values.clone();
+            exp_m1_singles(&mut got);
+            assert!(got.iter().zip(&values).all(|(got, &x)| got.to_bits() == exp_m1_single(x).to_bits()));
+        }
     }
 }

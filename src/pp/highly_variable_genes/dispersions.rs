@@ -8,7 +8,7 @@
 //! moments. Memory's limit is 4.4 either way.
 
 use super::bins::{Bins, compensated_mean};
-use super::ordered::{Places, Rule, Terms, ordered_sums};
+use super::ordered::{BLOCK, Places, Rule, Terms, ordered_sums};
 use super::ranks::{choose, descending};
 use super::survey::survey;
 use super::{Cutoffs, Flavor, HighlyVariable, Options};
@@ -16,8 +16,8 @@ use crate::error::Result;
 use crate::matrix::reduce::{CANCELS, Wanted, aggregate, aggregate_mapped};
 use crate::matrix::{Axis, Groups, Matrix, Value, ValueSlice, ValueType};
 use crate::parallel::Ctx;
-use crate::simd::widest;
-use crate::stats::exp::{exp_m1, exp_m1_single};
+use crate::simd::{widest, widest_f64};
+use crate::stats::exp::{exp_m1, exp_m1_single, exp_m1_singles};
 use crate::{bail, ensure, with_values};
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -145,18 +145,22 @@ impl Seen {
     }
 }
 
-/// Mapped values and their squares; and whether some values are not finite, or negative.
+/// Writes what `map` makes of the values; returns whether some of these are not finite, and negative.
 #[inline(always)]
-fn block<V: Value>(values: &[V], [plain, squared]: &mut Terms, map: impl Fn(V) -> f64) -> (bool, bool) {
-    let (mut infinite, mut negative) = (false, false);
-    for ((&v, x), square) in values.iter().zip(plain).zip(squared) {
-        // x - x is 0 unless x is NaN or infinite.
-        infinite |= v.to_f64() - v.to_f64() != 0.0;
-        negative |= v < V::default();
-        *x = map(v);
-        *square = *x * *x;
-    }
-    (infinite, negative)
+fn note_and_map<V: Value, T>(values: &[V], out: &mut [T], map: impl Fn(V) -> T) -> (bool, bool) {
+    widest(
+        #[inline(always)]
+        || {
+            let (mut infinite, mut negative) = (false, false);
+            for (&v, out) in values.iter().zip(out) {
+                // x - x is 0 unless x is NaN or infinite.
+                infinite |= v.to_f64() - v.to_f64() != 0.0;
+                negative |= v < V::default();
+                *out = map(v);
+            }
+            (infinite, negative)
+        },
+    )
 }
 
 /// What undoes the logarithm.
@@ -167,21 +171,40 @@ struct Unlog {
 }
 
 impl Unlog {
-    fn block(self, values: ValueSlice, terms: &mut Terms) -> (bool, bool) {
-        match (values, self.scale) {
-            (ValueSlice::F32(values), None) => widest(
+    /// The values without their logarithm, and the squares of these; and whether some values are not finite, or negative.
+    fn block(self, values: ValueSlice, [plain, squared]: &mut Terms) -> (bool, bool) {
+        let n = values.len();
+        // Zeros make up whole vectors.
+        let whole = n.next_multiple_of(16).min(BLOCK);
+        let mut singles = [0.0; BLOCK];
+        let seen = if let ValueSlice::F32(values) = values {
+            let seen = match self.scale {
+                None => note_and_map(values, &mut singles, |x| x),
+                Some(scale) => note_and_map(values, &mut singles, |x| (f64::from(x) * scale) as f32),
+            };
+            exp_m1_singles(&mut singles[..whole]);
+            seen
+        } else {
+            let scale = self.scale.unwrap_or(1.0);
+            plain[n..whole].fill(0.0);
+            let seen = with_values!(values, |values| note_and_map(values, plain, |x| x.to_f64() * scale));
+            widest_f64(
                 #[inline(always)]
-                || block(values, terms, |x| f64::from(exp_m1_single(x))),
-            ),
-            (ValueSlice::F32(values), Some(scale)) => widest(
-                #[inline(always)]
-                || block(values, terms, |x| f64::from(exp_m1_single((f64::from(x) * scale) as f32))),
-            ),
-            (values, scale) => with_values!(values, |values| widest(
-                #[inline(always)]
-                || block(values, terms, |x| exp_m1(scale.map_or(x.to_f64(), |scale| x.to_f64() * scale))),
-            )),
-        }
+                || plain[..whole].iter_mut().for_each(|x| *x = exp_m1(*x)),
+            );
+            seen
+        };
+        let single = values.value_type() == ValueType::F32;
+        widest(
+            #[inline(always)]
+            || {
+                if single {
+                    plain.iter_mut().zip(singles).for_each(|(x, single)| *x = f64::from(single));
+                }
+                squared.iter_mut().zip(plain).for_each(|(square, x)| *square = *x * *x);
+            },
+        );
+        seen
     }
 
     /// Of one value. numpy, and so scanpy, undoes the logarithm of float32 values in float32.
