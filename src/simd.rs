@@ -216,9 +216,123 @@ fn look_counts_up_avx2(counts: &mut [f32], table: &[f32; TABLE]) {
     rest.iter_mut().for_each(|v| *v = table[*v as usize % TABLE]);
 }
 
+/// Some of the numbers from 0 on, a bit each.
+pub struct Marks {
+    words: Vec<u32>,
+}
+
+impl Marks {
+    /// Indices that are looked at in one call.
+    pub const AT_ONCE: usize = 256;
+    /// Words that two registers hold: those of 1,024 numbers.
+    const WINDOW: usize = 32;
+
+    /// Those that are marked of `n` numbers.
+    pub fn new(n: usize, marked: impl IntoIterator<Item = usize>) -> Self {
+        // A window may begin at any word.
+        let mut words = vec![0; n.div_ceil(32) + Self::WINDOW];
+        marked.into_iter().for_each(|i| words[i / 32] |= 1 << (i % 32));
+        Self { words }
+    }
+
+    /// The places of the marked ones among indices that (mostly) ascend; what is no index is not marked.
+    #[inline(always)]
+    pub fn find<'p>(&self, indices: &[i32], base: i32, places: &'p mut [u32; Self::AT_ONCE]) -> &'p [u32] {
+        assert!(indices.len() <= Self::AT_ONCE);
+        #[cfg(target_arch = "x86_64")]
+        {
+            use std::arch::is_x86_feature_detected as has;
+            if has!("avx512f") && has!("popcnt") {
+                // SAFETY: the processor has both.
+                return unsafe { self.find_avx512(indices, base, places) };
+            }
+        }
+        self.find_each(indices, base, places)
+    }
+
+    fn has(&self, index: i32) -> bool {
+        self.words.get(index as u32 as usize / 32).is_some_and(|word| word >> (index as u32 % 32) & 1 == 1)
+    }
+
+    fn find_each<'p>(&self, indices: &[i32], base: i32, places: &'p mut [u32; Self::AT_ONCE]) -> &'p [u32] {
+        let mut n = 0;
+        for (k, index) in indices.iter().enumerate() {
+            if self.has(index.wrapping_sub(base)) {
+                places[n] = k as u32;
+                n += 1;
+            }
+        }
+        &places[..n]
+    }
+
+    /// Sixteen indices that ascend are near each other: the words around the first fit two registers, where all are looked
+    /// up at once. A gather from memory takes twice as long.
+    #[cfg(target_arch = "x86_64")]
+    #[target_feature(enable = "avx512f,popcnt")]
+    fn find_avx512<'p>(&self, indices: &[i32], base: i32, places: &'p mut [u32; Self::AT_ONCE]) -> &'p [u32] {
+        use std::arch::x86_64::*;
+        assert!(indices.len() <= Self::AT_ONCE);
+        let last = self.words.len() - Self::WINDOW;
+        let first_places = _mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0);
+        let mut n = 0;
+        for (k, sixteen) in (0..).step_by(16).zip(indices.chunks(16)) {
+            let there = u16::MAX >> (16 - sixteen.len());
+            let begin = (sixteen[0].wrapping_sub(base) as u32 as usize / 32).min(last);
+            let window = &self.words[begin..][..Self::WINDOW];
+            // SAFETY: what the mask leaves out is not read; a window has two vectors of sixteen words.
+            let (index, low, high) = unsafe {
+                (
+                    _mm512_maskz_loadu_epi32(there, sixteen.as_ptr()),
+                    _mm512_loadu_epi32(window.as_ptr().cast()),
+                    _mm512_loadu_epi32(window[16..].as_ptr().cast()),
+                )
+            };
+            let index = _mm512_sub_epi32(index, _mm512_set1_epi32(base));
+            let place = _mm512_sub_epi32(_mm512_srli_epi32::<5>(index), _mm512_set1_epi32(begin as i32));
+            let word = _mm512_permutex2var_epi32(low, place, high);
+            let bit = _mm512_sllv_epi32(_mm512_set1_epi32(1), _mm512_and_si512(index, _mm512_set1_epi32(31)));
+            let mut far = _mm512_mask_cmpge_epu32_mask(there, place, _mm512_set1_epi32(Self::WINDOW as i32));
+            let mut marked = _mm512_mask_test_epi32_mask(there & !far, word, bit);
+            while far != 0 {
+                let j = far.trailing_zeros();
+                marked |= u16::from(self.has(sixteen[j as usize].wrapping_sub(base))) << j;
+                far &= far - 1;
+            }
+            let found = _mm512_maskz_compress_epi32(marked, _mm512_add_epi32(first_places, _mm512_set1_epi32(k)));
+            // SAFETY: no more are found than there were before, so that there is room for sixteen.
+            unsafe { _mm512_storeu_epi32(places[n..n + 16].as_mut_ptr().cast(), found) };
+            n += marked.count_ones() as usize;
+        }
+        &places[..n]
+    }
+}
+
 #[cfg(all(test, target_arch = "x86_64"))]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_width_finds_the_same_marks() {
+        let n = 5000;
+        let marks = Marks::new(n, (0..n).filter(|i| i % 7 == 3 || i % 64 == 63));
+        let ascending = |step: usize| (0..n).step_by(step).map(|i| (i + i % 3) as i32).collect::<Vec<_>>();
+        let mut unordered = ascending(17);
+        unordered.reverse();
+        unordered.extend([-1, 4999, 5000, 6200, i32::MAX, i32::MIN, 3]);
+        for indices in [ascending(1), ascending(13), ascending(200), unordered] {
+            for base in [0, 1] {
+                for block in indices.chunks(Marks::AT_ONCE).chain(indices.chunks(37)) {
+                    let mut places = [[0; Marks::AT_ONCE]; 2];
+                    let [a, b] = &mut places;
+                    let found = marks.find(block, base, a);
+                    assert_eq!(found, marks.find_each(block, base, b));
+                    let is_marked = |i: i64| (0..n as i64).contains(&i) && (i % 7 == 3 || i % 64 == 63);
+                    let want = (0..block.len()).filter(|&k| is_marked(i64::from(block[k]) - i64::from(base)));
+                    assert!(found.iter().map(|&k| k as usize).eq(want));
+                }
+            }
+        }
+    }
 
     #[test]
     fn every_width_looks_the_same_up() {

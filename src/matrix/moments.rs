@@ -320,7 +320,10 @@ mod tests {
 
     proptest! {
         #[test]
-        fn each_line_is_added_up_by_itself(lens in prop::collection::vec(prop_oneof![0usize..70, 0usize..700], 0..40), seed in any::<u64>()) {
+        fn each_line_is_added_up_by_itself(
+            lens in prop::collection::vec(prop_oneof![0usize..70, 0usize..700], 0..40),
+            seed in any::<u64>(),
+        ) {
             let mut state = seed;
             let mut next = || {
                 state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
@@ -332,7 +335,10 @@ mod tests {
         }
 
         #[test]
-        fn every_width_adds_the_same(lens in prop::array::uniform8(0usize..70), values in prop::collection::vec(-1e3f32..1e3, 70)) {
+        fn every_width_adds_the_same(
+            lens in prop::array::uniform8(0usize..70),
+            values in prop::collection::vec(-1e3f32..1e3, 70),
+        ) {
             let lines = lens.map(|len| &values[values.len() - len..]);
             let mut sums = [(); 2].map(|()| Sums::default());
             sums[0].add_side_by_side(lines);
