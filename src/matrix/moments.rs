@@ -1,8 +1,8 @@
 //! Sums of whole lines, several lines side by side.
 //!
 //! Speed: 28 M values of f32 with 2 threads take 3.5 ms. A pass that only reads them, line after line, takes 2.9; the
-//! conversion to f64, the turning in registers and three operations on each value take 2.4 from the cache. Without AVX-512
-//! it is 3.7 and 3.2. 2.3 M values in 13,700 lines, half of them shorter than 34, take 0.35.
+//! conversion to f64, the turning in registers and three operations on each value take 2.4 from the cache. 2.3 M values in
+//! 13,700 lines, half of them shorter than 34, take 0.35. 28 M values of f64, in AVX2, take 7.2.
 
 use super::{Lines, Value, ValueType};
 use crate::simd::{prefetch, prefetch_range, widest};
