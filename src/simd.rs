@@ -52,12 +52,66 @@ pub fn prefetch<T>(slice: &[T], k: usize) {
     let _ = (slice, k);
 }
 
+/// [`prefetch`] into the second-level cache: for loops that wait for the first level's, which can ask for few lines at a
+/// time.
+#[inline(always)]
+pub fn prefetch_near<T>(slice: &[T], k: usize) {
+    #[cfg(target_arch = "x86_64")]
+    {
+        use std::arch::x86_64::{_MM_HINT_T1, _mm_prefetch};
+        // SAFETY: as above.
+        unsafe { _mm_prefetch::<_MM_HINT_T1>(slice.as_ptr().wrapping_add(k).cast()) };
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = (slice, k);
+}
+
 /// Asks for a part of a slice that will be read soon. The processor foresees only reads that go straight on: for lines
 /// that are skipped to it has to be told. What is beyond the end is cut off.
 #[inline(always)]
 pub fn prefetch_range<T>(slice: &[T], range: std::ops::Range<usize>) {
     let in_a_cache_line = 64 / size_of::<T>().clamp(1, 64);
     (range.start..range.end.min(slice.len())).step_by(in_a_cache_line).for_each(|k| prefetch(slice, k));
+}
+
+/// Of each index, less the base, whether the table has a 1 for it or a 0: a bit in the marks. Returns false and does nothing
+/// if the processor has not the vectors for it. What is beyond the table, or among its last four, is marked as the fourth
+/// of these is.
+#[inline(always)]
+pub fn mark(indices: &[i32], base: i32, table: &[u8], marks: &mut [u64]) -> bool {
+    #[cfg(target_arch = "x86_64")]
+    if std::arch::is_x86_feature_detected!("avx2") && (4..=i32::MAX as usize).contains(&table.len()) {
+        // SAFETY: the processor has AVX2.
+        unsafe { mark_avx2(indices, base, table, marks) };
+        return true;
+    }
+    let _ = (indices, base, table, marks);
+    false
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2")]
+fn mark_avx2(indices: &[i32], base: i32, table: &[u8], marks: &mut [u64]) {
+    use std::arch::x86_64::*;
+    let last = table.len() - size_of::<i32>();
+    let (first_place, last_place) = (_mm256_set1_epi32(base), _mm256_set1_epi32(last as i32));
+    for (marks, indices) in marks.iter_mut().zip(indices.chunks(u64::BITS as usize)) {
+        let (eights, rest) = indices.as_chunks::<8>();
+        *marks = 0;
+        for (k, eight) in eights.iter().enumerate() {
+            // SAFETY: eight indices.
+            let eight = unsafe { _mm256_loadu_si256(eight.as_ptr().cast()) };
+            let place = _mm256_min_epu32(_mm256_sub_epi32(eight, first_place), last_place);
+            // SAFETY: there are four bytes in the table from each of these places on.
+            let entry = unsafe { _mm256_i32gather_epi32::<1>(table.as_ptr().cast(), place) };
+            let ones = _mm256_movemask_ps(_mm256_castsi256_ps(_mm256_slli_epi32::<31>(entry)));
+            *marks |= (ones as u64) << (8 * k);
+        }
+        for (k, &i) in rest.iter().enumerate() {
+            let place = (i.wrapping_sub(base) as u32 as usize).min(last);
+            *marks |= u64::from(table[place] & 1) << (8 * eights.len() + k);
+        }
+    }
 }
 
 /// Counts below this are looked up in a table.

@@ -40,12 +40,13 @@ pub(crate) fn zeros<T: Zero>(n: usize) -> Result<Vec<T>> {
     Ok(vec)
 }
 
-/// Room for so many more elements, as [`zeros`] makes it: for a result whose size is known only when it is done. What is not
-/// written to takes no memory, only addresses.
-pub(crate) fn reserve<T: Zero>(vec: &mut Vec<T>, more: usize) -> Result<()> {
-    vec.try_reserve(more).map_err(|_| too_large::<T>(vec.len() + more))?;
+/// An empty vector with room for `n` values, as [`zeros`] makes it: for what is written to once, each place, so that to
+/// clear it before would be for nothing.
+pub(crate) fn room<T: Zero>(n: usize) -> Result<Vec<T>> {
+    let mut vec = Vec::new();
+    vec.try_reserve_exact(n).map_err(|_| too_large::<T>(n))?;
     prefer_huge_pages(vec.spare_capacity_mut());
-    Ok(())
+    Ok(vec)
 }
 
 fn too_large<T>(n: usize) -> Error {
@@ -80,5 +81,7 @@ mod tests {
         assert_eq!(zeros::<f64>(usize::MAX).unwrap_err().kind, ErrorKind::OutOfMemory);
         assert_eq!(zeros::<i16>(10_000_000).unwrap().iter().filter(|&&x| x == 0).count(), 10_000_000);
         assert!(zeros::<u8>(0).unwrap().is_empty());
+        assert_eq!(room::<f64>(1 << 60).unwrap_err().kind, ErrorKind::OutOfMemory);
+        assert!(room::<i16>(10_000_000).unwrap().capacity() >= 10_000_000);
     }
 }

@@ -1,16 +1,46 @@
 //! Sparse results put together line by line.
 
-use super::buffer::zeros;
+use super::buffer::{room, zeros};
 use super::shared::Shared;
 use super::{Axis, Index, Sparse, Value};
 use crate::error::Result;
 use crate::parallel::{Ctx, balanced_ranges};
+use std::mem::MaybeUninit;
 
 /// Stored values that one thread handles in some 10 ms.
 pub(super) const BITE: u64 = 1 << 22;
 
+/// A line to be written to.
+pub(super) struct Line<'a, I, V> {
+    indices: &'a mut [MaybeUninit<I>],
+    values: &'a mut [MaybeUninit<V>],
+    /// Values that are written.
+    n: usize,
+}
+
+impl<I: Index, V: Value> Line<'_, I, V> {
+    #[inline(always)]
+    pub fn push(&mut self, index: I, value: V) {
+        self.indices[self.n].write(index);
+        self.values[self.n].write(value);
+        self.n += 1;
+    }
+
+    /// Copies values, `shift` added to their indices.
+    pub fn extend<J: Index>(&mut self, indices: &[J], shift: i64, values: &[V]) {
+        let place = self.n..self.n + values.len();
+        for (to, index) in self.indices[place.clone()].iter_mut().zip(indices) {
+            to.write(I::from_i64(index.to_i64() + shift));
+        }
+        for (to, &value) in self.values[place].iter_mut().zip(values) {
+            to.write(value);
+        }
+        self.n += indices.len().min(values.len());
+    }
+}
+
 /// A matrix whose lines are made one at a time, in any order: `count(line)` says how many values a line has, `fill(line,
-/// indices, values)` writes them, in ascending order. `work(line)` is about how much is to be read for the lines before.
+/// to)` writes them, in ascending order. `work(line)` is about how much is to be read for the lines before.
 #[allow(clippy::type_complexity)]
 pub(super) fn build<I: Index, V: Value>(
     ctx: &Ctx,
@@ -18,7 +48,7 @@ pub(super) fn build<I: Index, V: Value>(
     (n_obs, n_vars): (usize, usize),
     work: &dyn Fn(usize) -> u64,
     count: &(dyn Fn(usize) -> usize + Sync),
-    fill: &(dyn Fn(usize, &mut [I], &mut [V]) + Sync),
+    fill: &(dyn Fn(usize, &mut Line<I, V>) + Sync),
 ) -> Result<Sparse> {
     let n = if major == Axis::Obs { n_obs } else { n_vars };
     let pieces = ((work(n) - work(0)) / BITE) as usize;
@@ -40,9 +70,9 @@ pub(super) fn build<I: Index, V: Value>(
     (0..n).for_each(|line| indptr[line + 1] += indptr[line]);
 
     let nnz = indptr[n] as usize;
-    let (mut indices, mut values) = (zeros::<I>(nnz)?, zeros::<V>(nnz)?);
+    let (mut indices, mut values) = (room::<I>(nnz)?, room::<V>(nnz)?);
     {
-        let (indices, values) = (Shared::new(&mut indices), Shared::new(&mut values));
+        let (indices, values) = (Shared::new(indices.spare_capacity_mut()), Shared::new(values.spare_capacity_mut()));
         ctx.within(0.3, 1.0, || {
             ctx.run(
                 ranges.len(),
@@ -51,12 +81,20 @@ pub(super) fn build<I: Index, V: Value>(
                     for line in ranges[r].clone() {
                         let place = indptr[line] as usize..indptr[line + 1] as usize;
                         // SAFETY: each line is in one range, and lines do not overlap.
-                        unsafe { fill(line, indices.slice(place.clone()), values.slice(place)) };
+                        let (indices, values) = unsafe { (indices.slice(place.clone()), values.slice(place)) };
+                        let mut to = Line { indices, values, n: 0 };
+                        fill(line, &mut to);
+                        assert_eq!(to.n, to.indices.len(), "line {line} must have as many values as were counted");
                     }
                     Ok(())
                 },
             )
         })?;
+    }
+    // SAFETY: each line is full, or the run would have failed.
+    unsafe {
+        indices.set_len(nnz);
+        values.set_len(nnz);
     }
     Ok(Sparse { major, n_obs, n_vars, indptr, indices: I::wrap_vec(indices), values: V::wrap_vec(values) })
 }

@@ -1,6 +1,6 @@
 //! Matrices put one after the other.
 
-use super::build::build;
+use super::build::{Line, build};
 use super::dense::{convert, to_sparse};
 use super::transpose::transpose;
 use super::{Axis, Canonical, Index, IndexSlice, Matrix, Sparse, Storage, Value, ValueSlice, ValueType, ValueVec};
@@ -127,20 +127,13 @@ impl<V: Value> Part<'_, V> {
     }
 
     /// Copies a line, `shift` added to its indices.
-    fn copy<I: Index>(&self, line: usize, shift: usize, indices: &mut [I], values: &mut [V]) {
+    fn copy<I: Index>(&self, line: usize, shift: usize, to: &mut Line<I, V>) {
         let range = self.indptr[line] as usize..self.indptr[line + 1] as usize;
-        values.copy_from_slice(&self.values[range.clone()]);
-        let shift = shift as i64 - self.base;
+        let (values, shift) = (&self.values[range.clone()], shift as i64 - self.base);
         match self.indices {
-            IndexSlice::I32(from) => shifted(&from[range], shift, indices),
-            IndexSlice::I64(from) => shifted(&from[range], shift, indices),
+            IndexSlice::I32(indices) => to.extend(&indices[range], shift, values),
+            IndexSlice::I64(indices) => to.extend(&indices[range], shift, values),
         }
-    }
-}
-
-fn shifted<I: Index, J: Index>(from: &[I], shift: i64, to: &mut [J]) {
-    for (to, from) in to.iter_mut().zip(from) {
-        *to = J::from_i64(from.to_i64() + shift);
     }
 }
 
@@ -186,22 +179,13 @@ fn put_together<V: Value, I: Index>(
             false => stored,
         };
         let count = |line: usize| part(line).len(line - part(line).first);
-        let fill = |line: usize, indices: &mut [I], values: &mut [V]| {
-            part(line).copy(line - part(line).first, 0, indices, values)
-        };
+        let fill = |line: usize, to: &mut Line<I, V>| part(line).copy(line - part(line).first, 0, to);
         build(ctx, major, shape, &work, &count, &fill)
     } else {
         // Each line is made of one of each part.
         let work = |line: usize| parts.iter().map(|part| part.indptr[line] as u64).sum();
         let count = |line: usize| parts.iter().map(|part| part.len(line)).sum();
-        let fill = |line: usize, indices: &mut [I], values: &mut [V]| {
-            let mut end = 0;
-            for part in parts {
-                let range = end..end + part.len(line);
-                end = range.end;
-                part.copy(line, part.first, &mut indices[range.clone()], &mut values[range]);
-            }
-        };
+        let fill = |line: usize, to: &mut Line<I, V>| parts.iter().for_each(|part| part.copy(line, part.first, to));
         build(ctx, major, shape, &work, &count, &fill)
     }
 }

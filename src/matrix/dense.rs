@@ -1,6 +1,6 @@
 //! Sparse matrices as dense tables, and dense ones as sparse.
 
-use super::build::build;
+use super::build::{Line, build};
 use super::shared::Shared;
 use super::{Axis, Lines, Matrix, Sparse, Value};
 use crate::error::Result;
@@ -89,22 +89,18 @@ fn non_zeros<L: Lines>(ctx: &Ctx, matrix: &Matrix, lines: L) -> Result<Sparse> {
     let work = |line: usize| matrix.stored_before(line);
     let count = |line: usize| lines.values(line).iter().filter(|x| **x != zero).count();
     if matrix.n_minor() as u64 <= i32::MAX as u64 {
-        build(ctx, matrix.major(), shape, &work, &count, &|line, indices: &mut [i32], values| {
-            let mut k = 0;
+        build(ctx, matrix.major(), shape, &work, &count, &|line, to: &mut Line<i32, _>| {
             lines.for_each(line, |minor, x| {
                 if x != zero {
-                    (indices[k], values[k]) = (minor as i32, x);
-                    k += 1;
+                    to.push(minor as i32, x);
                 }
             });
         })
     } else {
-        build(ctx, matrix.major(), shape, &work, &count, &|line, indices: &mut [i64], values| {
-            let mut k = 0;
+        build(ctx, matrix.major(), shape, &work, &count, &|line, to: &mut Line<i64, _>| {
             lines.for_each(line, |minor, x| {
                 if x != zero {
-                    (indices[k], values[k]) = (minor as i64, x);
-                    k += 1;
+                    to.push(minor as i64, x);
                 }
             });
         })
