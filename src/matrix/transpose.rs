@@ -21,7 +21,7 @@ use std::sync::Mutex;
 /// The matrix compressed along its other axis, sorted. A dense matrix gives its non-zeros; zeros that a sparse one stores
 /// stay. Indices are i32 wherever they fit.
 ///
-/// 28 M non-zeros, 2 threads: 63 ms, of which the kernel takes 18 to clear the result's pages and the count 8. The
+/// 28 M non-zeros, 2 threads: 63 ms, of which the kernel takes 20 to clear the result's pages and the count 9. The
 /// rest is the scatter, two stores into the second-level cache for each value; to move the bytes alone would take 30.
 ///
 /// Memory: the result, 4 bytes per thread for each of its lines, and 4 bytes for each line of the matrix and strip, which
