@@ -35,9 +35,12 @@ pub fn erfcx(x: f64) -> f64 {
         1.153_494_374_575_415_7e-7,
         -1.367_098_986_334_738_3e-8,
     ];
-    let q = (x - 4.0) / (x + 4.0);
+    // One division for both quotients.
+    let (above, below) = (x + 4.0, 1.0 + 2.0 * x);
+    let inverse = 1.0 / (above * below);
+    let q = (x - 4.0) * (below * inverse);
     let q2 = q * q;
-    (horner(&EVEN, q2) + q * horner(&ODD, q2)) / (1.0 + 2.0 * x)
+    (horner(&EVEN, q2) + q * horner(&ODD, q2)) * (above * inverse)
 }
 
 #[cfg(test)]
