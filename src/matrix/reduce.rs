@@ -11,7 +11,8 @@
 //! Speed, of a matrix with 28 M non-zeros of f32 and 2 threads, its indices known to be canonical: mean and variance of
 //! each gene take 4.1 ms var-major, where the memory's limit is 2.2, and 19 ms obs-major, where it is 4.4: to read a
 //! value's gene and add to one of 20,000 accumulators takes 0.8 ns each and thread, from the cache. All of 20 groups at
-//! once take 24 ms.
+//! once take 24 ms. Sum, mean, variance and count of each of 501 groups of 48 M non-zeros take 56 ms, a sixth of it for the
+//! pages of the results.
 
 use super::buffer::zeros;
 use super::fold::{Ends, Fold, Identity, Map, Selection, pass};
@@ -20,7 +21,8 @@ use super::shared::Shared;
 use super::{Axis, Groups, Matrix};
 use crate::ensure;
 use crate::error::Result;
-use crate::parallel::Ctx;
+use crate::parallel::{Ctx, even_ranges, lock};
+use crate::simd::widest_f64;
 use std::ops::Range;
 use std::sync::Mutex;
 
@@ -221,6 +223,7 @@ fn per_group(n: usize, sizes: &[usize]) -> impl Iterator<Item = f64> {
     sizes.iter().flat_map(move |&size| std::iter::repeat_n(size as f64, n))
 }
 
+#[inline(always)]
 fn divide(squares: f64, size: f64, ddof: f64) -> f64 {
     if size <= ddof {
         f64::NAN
@@ -261,41 +264,78 @@ impl<F: Fold + Default + Into<Summed>> Ends<F> for SumTables<'_> {
     }
 
     fn end(&self, group: usize, genes: Range<usize>, row: &[F]) {
-        let size = self.groups.size(group) as f64;
-        let place = group * self.n + genes.start..group * self.n + genes.end;
-        let variance = |of: Summed| divide(of.squares - of.sum / size * of.sum, size, self.ddof);
-        put(&self.sums, &place, row, |of| of.sum);
-        put(&self.means, &place, row, |of| of.sum / size);
-        put(&self.square_sums, &place, row, |of| of.squares);
-        put(&self.nonzeros, &place, row, |of| of.nonzeros);
-        put(&self.variances, &place, row, variance);
-        if self.variances.is_some() && size > self.ddof {
-            let doubtful = genes.zip(row).filter_map(|(gene, &fold)| {
-                let of: Summed = fold.into();
-                let (mean, variance) = (of.sum / size, variance(of));
-                // A sum that is not finite makes the variance NaN, as it should; an infinite sum of squares alone does
-                // not.
-                let fine = variance >= CANCELS * mean * mean && variance.is_finite();
-                (!fine && mean.is_finite() && mean != 0.0).then_some(Doubtful { group, gene, mean })
-            });
-            let doubtful: Vec<_> = doubtful.collect();
-            if !doubtful.is_empty() {
-                self.doubtful.lock().unwrap_or_else(|e| e.into_inner()).extend(doubtful);
+        let mut columns = Columns::default();
+        for (genes, row) in even_ranges(genes.len(), TOGETHER).zip(row.chunks(TOGETHER)).map(|(part, row)| {
+            let first = genes.start + part.start;
+            (first..first + row.len(), row)
+        }) {
+            for (i, &fold) in row.iter().enumerate() {
+                let Summed { sum, squares, nonzeros } = fold.into();
+                (columns.sums[i], columns.squares[i], columns.nonzeros[i]) = (sum, squares, nonzeros);
             }
+            self.take(group, genes, &columns);
         }
     }
 }
 
-fn put<F: Fold + Into<Summed>>(
-    table: &Option<Shared<f64>>,
-    place: &Range<usize>,
-    row: &[F],
-    value: impl Fn(Summed) -> f64,
-) {
+/// Genes whose sums are taken together: they stay in the first cache.
+const TOGETHER: usize = 128;
+
+/// The sums of some genes, each kind by itself.
+struct Columns {
+    sums: [f64; TOGETHER],
+    squares: [f64; TOGETHER],
+    nonzeros: [f64; TOGETHER],
+}
+
+impl Default for Columns {
+    fn default() -> Self {
+        Self { sums: [0.0; TOGETHER], squares: [0.0; TOGETHER], nonzeros: [0.0; TOGETHER] }
+    }
+}
+
+impl SumTables<'_> {
+    /// Writes what the sums of some genes have become, and what follows from them.
+    fn take(&self, group: usize, genes: Range<usize>, of: &Columns) {
+        let place = group * self.n + genes.start..group * self.n + genes.end;
+        put(&self.sums, &place, &of.sums);
+        put(&self.square_sums, &place, &of.squares);
+        put(&self.nonzeros, &place, &of.nonzeros);
+        if self.means.is_none() && self.variances.is_none() {
+            return;
+        }
+        let (size, ddof) = (self.groups.size(group) as f64, self.ddof);
+        let (mut means, mut variances) = ([0.0; TOGETHER], [0.0; TOGETHER]);
+        // A sum that is not finite makes the variance NaN, as it should; an infinite sum of squares alone does not.
+        let fine = |mean: f64, variance: f64| (variance >= CANCELS * mean * mean) & (variance < f64::INFINITY);
+        let doubtful = |mean: f64, variance: f64| !fine(mean, variance) & mean.is_finite() & (mean != 0.0);
+        let mut any = false;
+        widest_f64(
+            #[inline(always)]
+            || {
+                let sums = of.sums.iter().zip(&of.squares);
+                for ((mean, variance), (&sum, &squares)) in means.iter_mut().zip(&mut variances).zip(sums) {
+                    *mean = sum / size;
+                    *variance = divide(squares - *mean * sum, size, ddof);
+                    any |= doubtful(*mean, *variance);
+                }
+            },
+        );
+        put(&self.means, &place, &means);
+        put(&self.variances, &place, &variances);
+        if any && self.variances.is_some() && size > ddof {
+            let each = genes.zip(means.iter().zip(&variances));
+            let doubtful = each.filter(|(_, (mean, variance))| doubtful(**mean, **variance));
+            let doubtful = doubtful.map(|(gene, (&mean, _))| Doubtful { group, gene, mean });
+            lock(&self.doubtful).extend(doubtful);
+        }
+    }
+}
+
+fn put(table: &Option<Shared<f64>>, place: &Range<usize>, values: &[f64; TOGETHER]) {
     if let Some(table) = table {
         // SAFETY: each group and gene ends once, and has its places to itself.
-        let table = unsafe { table.slice(place.clone()) };
-        table.iter_mut().zip(row).for_each(|(out, &fold)| *out = value(fold.into()));
+        unsafe { table.slice(place.clone()) }.copy_from_slice(&values[..place.len()]);
     }
 }
 

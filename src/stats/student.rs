@@ -26,7 +26,7 @@ pub fn two_sided_p(t: f64, df: f64) -> f64 {
 
 /// [`two_sided_p`] of each.
 ///
-/// 5 ns a value and core where the expansion reaches, with AVX-512.
+/// Some 8 ns a value and core where the expansion reaches, with AVX-512.
 pub fn two_sided_p_values(t: &[f64], df: &[f64], p: &mut [f64]) {
     for ((t, df), p) in t.chunks(TOGETHER).zip(df.chunks(TOGETHER)).zip(p.chunks_mut(TOGETHER)) {
         expanded_p_values(t, df, p);
