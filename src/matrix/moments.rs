@@ -132,11 +132,13 @@ impl Sums {
         let (shortest, longest) = extent(&lines);
         self.add_steps(lines.map(|line| &line[..shortest]));
         for k in (shortest..longest).step_by(STEP) {
+            let rests = lines.map(|line| &line[k.min(line.len())..]);
             let mut ends = [[V::default(); STEP]; LANES];
-            for (end, line) in ends.iter_mut().zip(lines) {
-                end.iter_mut().zip(line.iter().skip(k)).for_each(|(end, v)| *end = *v);
+            for (end, rest) in ends.iter_mut().zip(rests).filter(|(_, rest)| rest.len() < STEP) {
+                end.iter_mut().zip(rest).for_each(|(end, v)| *end = *v);
             }
-            self.add_steps(ends.each_ref().map(|end| &end[..]));
+            let step = |l: usize| rests[l].get(..STEP).unwrap_or(&ends[l]);
+            self.add_steps(std::array::from_fn(step));
         }
     }
 
