@@ -24,6 +24,7 @@ pub mod groups;
 pub mod io;
 mod line_sum;
 mod lines;
+pub(crate) mod marks;
 pub mod medians;
 mod moments;
 mod owned;
