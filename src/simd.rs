@@ -42,26 +42,24 @@ pub fn widest_f64<R>(body: impl FnOnce() -> R) -> R {
 /// Asks for the `k`-th element to be brought into the cache, and does not wait for it; beyond the end it does nothing.
 #[inline(always)]
 pub fn prefetch<T>(slice: &[T], k: usize) {
-    #[cfg(target_arch = "x86_64")]
-    {
-        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-        // SAFETY: every x86-64 has the instruction, and it takes any address: it never faults, and changes nothing.
-        unsafe { _mm_prefetch::<_MM_HINT_T0>(slice.as_ptr().wrapping_add(k).cast()) };
-    }
-    #[cfg(not(target_arch = "x86_64"))]
-    let _ = (slice, k);
+    ask::<3, T>(slice, k);
 }
 
 /// [`prefetch`] into the second-level cache: for loops that wait for the first level's, which can ask for few lines at a
 /// time.
 #[inline(always)]
 pub fn prefetch_near<T>(slice: &[T], k: usize) {
+    ask::<2, T>(slice, k);
+}
+
+/// With the hint as the instruction numbers it: 3 for the first level, 2 for the second.
+#[inline(always)]
+fn ask<const HINT: i32, T>(slice: &[T], k: usize) {
     #[cfg(target_arch = "x86_64")]
-    {
-        use std::arch::x86_64::{_MM_HINT_T1, _mm_prefetch};
-        // SAFETY: as above.
-        unsafe { _mm_prefetch::<_MM_HINT_T1>(slice.as_ptr().wrapping_add(k).cast()) };
-    }
+    // SAFETY: every x86-64 has the instruction, and it takes any address: it never faults, and changes nothing.
+    unsafe {
+        std::arch::x86_64::_mm_prefetch::<HINT>(slice.as_ptr().wrapping_add(k).cast())
+    };
     #[cfg(not(target_arch = "x86_64"))]
     let _ = (slice, k);
 }

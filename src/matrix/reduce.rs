@@ -21,7 +21,7 @@ use super::shared::Shared;
 use super::{Axis, Groups, Matrix};
 use crate::ensure;
 use crate::error::Result;
-use crate::parallel::{Ctx, even_ranges, lock};
+use crate::parallel::{Ctx, lock};
 use crate::simd::widest_f64;
 use std::ops::Range;
 use std::sync::Mutex;
@@ -265,15 +265,12 @@ impl<F: Fold + Default + Into<Summed>> Ends<F> for SumTables<'_> {
 
     fn end(&self, group: usize, genes: Range<usize>, row: &[F]) {
         let mut columns = Columns::default();
-        for (genes, row) in even_ranges(genes.len(), TOGETHER).zip(row.chunks(TOGETHER)).map(|(part, row)| {
-            let first = genes.start + part.start;
-            (first..first + row.len(), row)
-        }) {
+        for (first, row) in genes.step_by(TOGETHER).zip(row.chunks(TOGETHER)) {
             for (i, &fold) in row.iter().enumerate() {
                 let Summed { sum, squares, nonzeros } = fold.into();
                 (columns.sums[i], columns.squares[i], columns.nonzeros[i]) = (sum, squares, nonzeros);
             }
-            self.take(group, genes, &columns);
+            self.take(group, first..first + row.len(), &columns);
         }
     }
 }

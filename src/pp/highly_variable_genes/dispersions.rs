@@ -176,13 +176,17 @@ impl Unlog {
         let n = values.len();
         // Zeros make up whole vectors.
         let whole = n.next_multiple_of(16).min(BLOCK);
-        let mut singles = [0.0; BLOCK];
         let seen = if let ValueSlice::F32(values) = values {
+            let mut singles = [0.0; BLOCK];
             let seen = match self.scale {
                 None => note_and_map(values, &mut singles, |x| x),
                 Some(scale) => note_and_map(values, &mut singles, |x| (f64::from(x) * scale) as f32),
             };
             exp_m1_singles(&mut singles[..whole]);
+            widest(
+                #[inline(always)]
+                || plain.iter_mut().zip(singles).for_each(|(x, single)| *x = f64::from(single)),
+            );
             seen
         } else {
             let scale = self.scale.unwrap_or(1.0);
@@ -194,15 +198,9 @@ impl Unlog {
             );
             seen
         };
-        let single = values.value_type() == ValueType::F32;
         widest(
             #[inline(always)]
-            || {
-                if single {
-                    plain.iter_mut().zip(singles).for_each(|(x, single)| *x = f64::from(single));
-                }
-                squared.iter_mut().zip(plain).for_each(|(square, x)| *square = *x * *x);
-            },
+            || squared.iter_mut().zip(plain).for_each(|(square, x)| *square = *x * *x),
         );
         seen
     }
