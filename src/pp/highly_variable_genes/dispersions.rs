@@ -274,7 +274,7 @@ fn top(ctx: &Ctx, norm: &[f64], n_top: usize, place: &str) -> Result<Vec<bool>> 
         ));
         n = defined.len();
     }
-    let bound = *defined.select_nth_unstable_by(n - 1, |a, b| descending(*a, *b)).1;
+    let bound = *defined.select_nth_unstable_by(n - 1, |a, b| b.total_cmp(a)).1;
     Ok(norm.iter().map(|&x| finite_or(x, f64::NEG_INFINITY) >= bound).collect())
 }
 
