@@ -121,6 +121,7 @@ fn percentiles(values: &mut [f64], quantiles: &[f64]) -> impl Iterator<Item = f6
         [below, (below + 1).min(last)]
     };
     let mut ranks: Vec<usize> = quantiles.iter().flat_map(|&quantile| around(quantile)).collect();
+    ranks.sort_unstable();
     ranks.dedup();
     select(values, 0, &ranks);
     quantiles.iter().map(move |&quantile| {
