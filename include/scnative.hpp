@@ -970,6 +970,14 @@ inline void validate(const matrix_view& matrix, const context& how = {}) {
     detail::invoke(how, [&](const ScnContext* settings) { return scn_matrix_validate(settings, matrix.get()); });
 }
 
+/// Whether the indices of each line ascend and do not repeat, read even if the view promises so: of one that is so,
+/// `assume_canonical()` saves functions from looking. By `scn_matrix_is_canonical`.
+[[nodiscard]] inline bool is_canonical(const matrix_view& matrix, const context& how = {}) {
+    std::uint8_t canonical = 0;
+    detail::invoke(how, [&](const ScnContext* settings) { return scn_matrix_is_canonical(settings, matrix.get(), &canonical); });
+    return canonical != 0;
+}
+
 /// A copy whose indices ascend in each line; what is stored twice is summed. By `scn_matrix_sum_duplicates`.
 [[nodiscard]] inline sparse sum_duplicates(const matrix_view& matrix, const context& how = {}) {
     return detail::make_sparse(how, [&](const ScnContext* settings, ScnSparse** made) {

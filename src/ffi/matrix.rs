@@ -463,6 +463,35 @@ pub unsafe extern "C" fn scn_matrix_validate(context: *const ScnContext, matrix:
     unsafe { run(context, |ctx| view(matrix, "matrix")?.validate(ctx)) }
 }
 
+/// Finds out whether the indices of each line ascend without repeats: `canonical` gets 1 if so, else 0; of a dense matrix
+/// 1. They are read whatever the flags say. As scipy's `has_canonical_format`.
+///
+/// A matrix that is canonical may have `SCN_MATRIX_CANONICAL` among its flags for as long as its indices stay as they
+/// are: kernels then skip this check, which they else make in each call.
+///
+/// Cost: one parallel read of the indices; no memory.
+///
+/// Errors: as `scn_matrix_validate`, except for the values; `SCN_ERR_MATRIX` for an index out of range.
+///
+/// @since 0.1.0
+///
+/// # Safety
+/// As `scn_matrix_validate`; `canonical` is null or valid for a write.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn scn_matrix_is_canonical(
+    context: *const ScnContext,
+    matrix: *const ScnMatrix,
+    canonical: *mut u8,
+) -> ScnStatus {
+    // SAFETY: as this function's own contract.
+    unsafe {
+        run(context, |ctx| {
+            non_null(canonical, "canonical")?;
+            put(canonical, "canonical", view(matrix, "matrix")?.is_canonical(ctx)?.into())
+        })
+    }
+}
+
 /// Makes a copy whose indices ascend in each line without repeats; repeated elements are summed in their order, in the
 /// values' own type (integers wrap), as scipy's `sort_indices` and `sum_duplicates` do. The result keeps the major axis
 /// and the types of indices and values; its offsets are i64, its indices 0-based. Free it with `scn_sparse_free`.

@@ -1,6 +1,6 @@
 //! Views whose indices are sorted, unique and in range: what kernels work on.
 
-use super::{Index, Lines, Matrix, Sparse, SparseLines, Storage, Value};
+use super::{Index, IndexSlice, Lines, Matrix, Sparse, SparseLines, Storage, Value};
 use crate::bail;
 use crate::error::Result;
 use crate::parallel::Ctx;
@@ -44,31 +44,50 @@ impl Matrix<'_> {
     /// let matrix = &canonical.view();
     /// ```
     pub fn canonical(&self, ctx: &Ctx) -> Result<Canonical<'_>> {
-        if with_sparse_lines!(self, |lines| check(ctx, self, lines)?, else true) {
+        if check(ctx, self, self.is_declared_canonical())? {
             return Ok(Canonical::Borrowed(self));
         }
         Ok(Canonical::Owned(with_sparse_lines!(self, |lines| sort(ctx, self, lines)?, else unreachable!())))
     }
 
+    /// Whether the indices of each line ascend without repeats, read whatever the caller declared; a dense matrix's do.
+    ///
+    /// One parallel read of the indices, to their end also where a line is unsorted: one out of range is an error, which
+    /// must not depend on what another thread has found by then.
+    pub fn is_canonical(&self, ctx: &Ctx) -> Result<bool> {
+        check(ctx, self, false)
+    }
+
     /// A sorted copy in any case, repeats summed in their order.
     pub fn to_canonical(&self, ctx: &Ctx) -> Result<Sparse> {
-        with_sparse_lines!(
-            self,
-            |lines| {
-                check(ctx, self, lines)?;
-                sort(ctx, self, lines)
-            },
-            else bail!(Unsupported, "matrix: is dense, must be sparse")
-        )
+        check(ctx, self, self.is_declared_canonical())?;
+        with_sparse_lines!(self, |lines| sort(ctx, self, lines), else bail!(Unsupported, "matrix: is dense, must be sparse"))
+    }
+
+    fn is_declared_canonical(&self) -> bool {
+        matches!(self.storage(), Storage::Sparse { declared_canonical: true, .. })
     }
 }
 
-/// Whether all lines are sorted and unique; an index out of range is an error.
-fn check<V: Value, I: Index>(ctx: &Ctx, matrix: &Matrix, lines: SparseLines<V, I>) -> Result<bool> {
-    let Storage::Sparse { declared_canonical, base, .. } = *matrix.storage() else { return Ok(true) };
-    let n = matrix.n_minor() as i64;
+/// Whether all lines are sorted and unique, of which `declared` is taken as proof; an index out of range is an error.
+fn check(ctx: &Ctx, matrix: &Matrix, declared: bool) -> Result<bool> {
+    let Storage::Sparse { indptr, indices, base, .. } = matrix.storage() else { return Ok(true) };
+    let (n_minor, base) = (matrix.n_minor(), *base);
+    // Without the values, so that it is compiled for two types and not for twenty.
+    match indices {
+        IndexSlice::I32(indices) => {
+            check_lines(ctx, matrix, SparseLines::<(), _> { n_minor, indptr, indices, base, values: &[] }, declared)
+        }
+        IndexSlice::I64(indices) => {
+            check_lines(ctx, matrix, SparseLines::<(), _> { n_minor, indptr, indices, base, values: &[] }, declared)
+        }
+    }
+}
+
+fn check_lines<I: Index>(ctx: &Ctx, matrix: &Matrix, lines: SparseLines<(), I>, declared: bool) -> Result<bool> {
+    let (n, base) = (matrix.n_minor() as i64, lines.base);
     let sorted = AtomicBool::new(true);
-    let pieces = ctx.balanced(lines.n_major(), |i| lines.indptr[i] as u64);
+    let pieces = ctx.balanced(matrix.n_major(), |i| lines.indptr[i] as u64);
     ctx.run(
         pieces.len(),
         || (),
@@ -78,7 +97,7 @@ fn check<V: Value, I: Index>(ctx: &Ctx, matrix: &Matrix, lines: SparseLines<V, I
                 if indices.is_empty() {
                     continue;
                 }
-                let (ascending, lo, hi) = if declared_canonical {
+                let (ascending, lo, hi) = if declared {
                     let ends = indices.first().zip(indices.last());
                     (true, ends.map_or(base, |e| e.0.to_i64()), ends.map_or(base, |e| e.1.to_i64()))
                 } else {
@@ -114,7 +133,7 @@ fn survey<I: Index>(indices: &[I], base: i64) -> (bool, i64, i64) {
     (false, lo.to_i64(), hi.to_i64())
 }
 
-fn out_of_range<V: Value, I: Index, T>(matrix: &Matrix, lines: SparseLines<V, I>, major: usize) -> Result<T> {
+fn out_of_range<I: Index, T>(matrix: &Matrix, lines: SparseLines<(), I>, major: usize) -> Result<T> {
     let n = matrix.n_minor() as i64;
     let wrong = |i: &I| i.to_i64() < lines.base || i.to_i64() >= n + lines.base;
     let k = lines.indices(major).iter().position(wrong);
@@ -194,4 +213,72 @@ fn sort<V: Value, I: Index>(ctx: &Ctx, matrix: &Matrix, lines: SparseLines<V, I>
         indices: I::wrap_vec(indices),
         values: V::wrap_vec(values),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::matrix::{Axis, ValueSlice};
+
+    /// Three lines of ten places: these indices, cut at these offsets.
+    fn with_view<T>(
+        offsets: [i64; 4],
+        indices: &[i64],
+        base: i64,
+        declared: bool,
+        then: impl Fn(&Matrix) -> T,
+    ) -> [T; 2] {
+        let indptr = offsets.map(|offset| offset + base);
+        let wide: Vec<i64> = indices.iter().map(|i| i + base).collect();
+        let narrow: Vec<i32> = wide.iter().map(|&i| i as i32).collect();
+        let values = vec![1i8; indices.len()];
+        [IndexSlice::I32(&narrow), IndexSlice::I64(&wide)].map(|indices| {
+            let values = ValueSlice::I8(&values);
+            let indptr = IndexSlice::I64(&indptr);
+            then(&Matrix::sparse(Axis::Var, (10, 3), indptr, indices, values, base, declared).unwrap())
+        })
+    }
+
+    const SORTED: [i64; 6] = [0, 4, 9, 2, 3, 9];
+    const UNSORTED: [i64; 6] = [0, 4, 9, 2, 8, 3];
+    const REPEATED: [i64; 6] = [0, 4, 4, 2, 3, 9];
+
+    #[test]
+    fn indices_are_read_whatever_is_declared() {
+        for (threads, base, declared) in [(1, 0, false), (3, 1, false), (2, 0, true), (1, 1, true)] {
+            let is = |indices| {
+                with_view([0, 3, 3, 6], indices, base, declared, |m| m.is_canonical(&Ctx::new(threads)).unwrap())
+            };
+            assert_eq!([is(&SORTED), is(&UNSORTED), is(&REPEATED)], [[true; 2], [false; 2], [false; 2]]);
+        }
+        // Where a line ends the next may begin anywhere.
+        let ctx = Ctx::new(1);
+        assert_eq!(with_view([0, 3, 5, 6], &UNSORTED, 0, false, |m| m.is_canonical(&ctx).unwrap()), [true; 2]);
+        assert_eq!(with_view([0; 4], &[], 0, false, |m| m.is_canonical(&ctx).unwrap()), [true; 2]);
+        let dense = Matrix::dense(Axis::Obs, (1, 3), ValueSlice::I8(&[1, 2, 3]), 3).unwrap();
+        assert!(dense.is_canonical(&ctx).unwrap());
+    }
+
+    #[test]
+    fn a_declaration_is_trusted_by_kernels() {
+        let borrowed = |declared| {
+            with_view([0, 3, 3, 6], &REPEATED, 0, declared, |m| m.canonical(&Ctx::new(2)).unwrap().is_borrowed())
+        };
+        assert_eq!((borrowed(true), borrowed(false)), ([true; 2], [false; 2]));
+    }
+
+    #[test]
+    fn an_index_out_of_range_is_an_error_also_after_a_line_that_is_unsorted() {
+        let indices = [4, 0, 9, 2, 3, 10];
+        for (threads, declared) in [(1, false), (1, true), (3, false), (3, true)] {
+            let said = with_view([0, 3, 3, 6], &indices, 0, declared, |m| {
+                let error = m.is_canonical(&Ctx::new(threads)).unwrap_err();
+                assert_eq!(m.canonical(&Ctx::new(threads)).err().unwrap().to_string(), error.to_string());
+                error.to_string()
+            });
+            for text in said {
+                assert_eq!(text, "matrix.indices[5]: is 10 (in var 2), must be from 0 to 9 as there are 10 obs");
+            }
+        }
+    }
 }

@@ -42,6 +42,8 @@ static ScnMatrix small(void) {
 static void sorts(void) {
     ScnMatrix m = small(), view;
     ScnSparse *sorted = NULL;
+    uint8_t canonical = 7;
+    CHECK(scn_matrix_is_canonical(NULL, &m, &canonical) == SCN_OK && canonical == 0);
     CHECK(scn_matrix_sum_duplicates(NULL, &m, &sorted) == SCN_OK && sorted != NULL);
     CHECK(scn_matrix_init(&view, sizeof view) == SCN_OK);
     CHECK(scn_sparse_view(sorted, &view) == SCN_OK);
@@ -49,6 +51,8 @@ static void sorts(void) {
     CHECK(((const int64_t *)view.indptr)[2] == 4);
     CHECK(((const int64_t *)view.indices)[2] == 0 && ((const double *)view.values)[2] == 4.0);
     CHECK(((const int64_t *)view.indices)[3] == 1 && ((const double *)view.values)[3] == 8.0);
+    CHECK(scn_matrix_is_canonical(NULL, &view, &canonical) == SCN_OK && canonical == 1);
+    CHECK(scn_matrix_is_canonical(NULL, &view, NULL) == SCN_ERR_NULL);
     CHECK(scn_matrix_validate(NULL, &view) == SCN_OK); /* the borrowed result is a matrix like any other */
     scn_sparse_free(sorted);
     scn_sparse_free(NULL);
@@ -57,8 +61,10 @@ static void sorts(void) {
 static void fails_clearly(void) {
     ScnMatrix m = small();
     ScnSparse *untouched = (ScnSparse *)&m;
+    uint8_t canonical = 7;
     char message[256];
     m.n_vars = 2;
+    CHECK(scn_matrix_is_canonical(NULL, &m, &canonical) == SCN_ERR_MATRIX && canonical == 7);
     CHECK(scn_matrix_sum_duplicates(NULL, &m, &untouched) == SCN_ERR_MATRIX);
     CHECK(untouched == (ScnSparse *)&m);
     CHECK(scn_last_error_message(message, sizeof message, NULL) == SCN_OK);

@@ -66,7 +66,10 @@ TEST(other_major_axis) {
 TEST(duplicates_are_summed) {
     const std::vector<int> indptr = {0, 3, 5}, indices = {2, 0, 2, 1, 1};
     const std::vector<double> values = {1, 2, 4, 8, 16};
-    const scn::sparse summed = scn::sum_duplicates(scn::csr(2, 3, indptr, indices, values));
+    const scn::matrix_view view = scn::csr(2, 3, indptr, indices, values);
+    const scn::sparse summed = scn::sum_duplicates(view);
+    CHECK(!scn::is_canonical(view) && !scn::is_canonical(view.assume_canonical()) && scn::is_canonical(summed));
+    CHECK_ERROR(scn::is_canonical(scn::csr(2, 2, indptr, indices, values)), SCN_ERR_MATRIX, "indices[0]: is 2");
     CHECK(all_near(summed.indptr(), std::vector<int>{0, 2, 3}) && all_near(summed.indices(), std::vector<int>{0, 2, 1}));
     CHECK(all_near(summed.values<double>(), std::vector<double>{2, 5, 24}));
 }

@@ -27,6 +27,7 @@ void sums_are_right(const table& counts) {
             const triple<P, I, V> arrays(counts, major, base);
             const scn::matrix_view view = arrays.view(base);
             scn::validate(view);
+            CHECK(scn::is_canonical(view));
             CHECK(view.major() == major && view.is_sparse() && view.nnz() == static_cast<std::int64_t>(arrays.values.size()));
             CHECK(scn::stats(view, scn::axis::var).sum == expected);
             CHECK(scn::stats(view.assume_canonical(), scn::axis::var).sum == expected);

@@ -310,6 +310,7 @@ FUNCTIONS = {
     "scn_set_log_callback": (c_int32, [ScnLog, c_void_p]),
     "scn_matrix_init": (c_int32, [c_void_p, c_size_t]),
     "scn_matrix_validate": (c_int32, [c_void_p, c_void_p]),
+    "scn_matrix_is_canonical": (c_int32, [c_void_p, c_void_p, c_void_p]),
     "scn_matrix_sum_duplicates": (c_int32, [c_void_p, c_void_p, c_void_p]),
     "scn_matrix_to_major": (c_int32, [c_void_p, c_void_p, c_int32, c_void_p]),
     "scn_matrix_subset": (c_int32, [c_void_p, c_void_p, c_void_p, c_int64, c_void_p, c_int64, c_void_p]),

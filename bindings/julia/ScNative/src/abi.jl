@@ -285,6 +285,7 @@ const FUNCTIONS = (
     :scn_set_log_callback,
     :scn_matrix_init,
     :scn_matrix_validate,
+    :scn_matrix_is_canonical,
     :scn_matrix_sum_duplicates,
     :scn_matrix_to_major,
     :scn_matrix_subset,
@@ -399,170 +400,172 @@ scn_matrix_init(matrix, struct_size) =
     ccall(entry(14), Int32, (Ptr{ScnMatrix}, Csize_t), matrix, struct_size)
 scn_matrix_validate(context, matrix) =
     ccall(entry(15), Int32, (Ptr{ScnContext}, Ptr{ScnMatrix}), context, matrix)
+scn_matrix_is_canonical(context, matrix, canonical) =
+    ccall(entry(16), Int32, (Ptr{ScnContext}, Ptr{ScnMatrix}, Ptr{UInt8}), context, matrix, canonical)
 scn_matrix_sum_duplicates(context, matrix, result) =
-    ccall(entry(16), Int32, (Ptr{ScnContext}, Ptr{ScnMatrix}, Ptr{Ptr{ScnSparse}}), context, matrix, result)
+    ccall(entry(17), Int32, (Ptr{ScnContext}, Ptr{ScnMatrix}, Ptr{Ptr{ScnSparse}}), context, matrix, result)
 scn_matrix_to_major(context, matrix, major, result) =
-    ccall(entry(17), Int32, (Ptr{ScnContext}, Ptr{ScnMatrix}, Int32, Ptr{Ptr{ScnSparse}}), context, matrix, major, result)
+    ccall(entry(18), Int32, (Ptr{ScnContext}, Ptr{ScnMatrix}, Int32, Ptr{Ptr{ScnSparse}}), context, matrix, major, result)
 scn_matrix_subset(context, matrix, obs, obs_len, vars, vars_len, result) =
-    ccall(entry(18), Int32, (Ptr{ScnContext}, Ptr{ScnMatrix}, Ptr{Int64}, Int64, Ptr{Int64}, Int64, Ptr{Ptr{ScnSparse}}), context, matrix, obs, obs_len, vars, vars_len, result)
+    ccall(entry(19), Int32, (Ptr{ScnContext}, Ptr{ScnMatrix}, Ptr{Int64}, Int64, Ptr{Int64}, Int64, Ptr{Ptr{ScnSparse}}), context, matrix, obs, obs_len, vars, vars_len, result)
 scn_matrix_subset_masked(context, matrix, obs, obs_len, vars, vars_len, result) =
-    ccall(entry(19), Int32, (Ptr{ScnContext}, Ptr{ScnMatrix}, Ptr{UInt8}, Int64, Ptr{UInt8}, Int64, Ptr{Ptr{ScnSparse}}), context, matrix, obs, obs_len, vars, vars_len, result)
+    ccall(entry(20), Int32, (Ptr{ScnContext}, Ptr{ScnMatrix}, Ptr{UInt8}, Int64, Ptr{UInt8}, Int64, Ptr{Ptr{ScnSparse}}), context, matrix, obs, obs_len, vars, vars_len, result)
 scn_matrix_concat(context, matrices, n_matrices, along, result) =
-    ccall(entry(20), Int32, (Ptr{ScnContext}, Ptr{Ptr{ScnMatrix}}, Int64, Int32, Ptr{Ptr{ScnSparse}}), context, matrices, n_matrices, along, result)
+    ccall(entry(21), Int32, (Ptr{ScnContext}, Ptr{Ptr{ScnMatrix}}, Int64, Int32, Ptr{Ptr{ScnSparse}}), context, matrices, n_matrices, along, result)
 scn_matrix_to_dense(context, matrix, major, out_type, out, out_len) =
-    ccall(entry(21), Int32, (Ptr{ScnContext}, Ptr{ScnMatrix}, Int32, Int32, Ptr{Cvoid}, Int64), context, matrix, major, out_type, out, out_len)
+    ccall(entry(22), Int32, (Ptr{ScnContext}, Ptr{ScnMatrix}, Int32, Int32, Ptr{Cvoid}, Int64), context, matrix, major, out_type, out, out_len)
 scn_matrix_stats(context, matrix, over, ddof, sums, means, variances, nonzeros, mins, maxs, len) =
-    ccall(entry(22), Int32, (Ptr{ScnContext}, Ptr{ScnMatrix}, Int32, Int64, Ptr{Float64}, Ptr{Float64}, Ptr{Float64}, Ptr{Float64}, Ptr{Float64}, Ptr{Float64}, Int64), context, matrix, over, ddof, sums, means, variances, nonzeros, mins, maxs, len)
+    ccall(entry(23), Int32, (Ptr{ScnContext}, Ptr{ScnMatrix}, Int32, Int64, Ptr{Float64}, Ptr{Float64}, Ptr{Float64}, Ptr{Float64}, Ptr{Float64}, Ptr{Float64}, Int64), context, matrix, over, ddof, sums, means, variances, nonzeros, mins, maxs, len)
 scn_matrix_aggregate(context, matrix, over, groups, groups_len, n_groups, ddof, sums, means, variances, nonzeros, mins, maxs, out_len) =
-    ccall(entry(23), Int32, (Ptr{ScnContext}, Ptr{ScnMatrix}, Int32, Ptr{Int32}, Int64, Int64, Int64, Ptr{Float64}, Ptr{Float64}, Ptr{Float64}, Ptr{Float64}, Ptr{Float64}, Ptr{Float64}, Int64), context, matrix, over, groups, groups_len, n_groups, ddof, sums, means, variances, nonzeros, mins, maxs, out_len)
+    ccall(entry(24), Int32, (Ptr{ScnContext}, Ptr{ScnMatrix}, Int32, Ptr{Int32}, Int64, Int64, Int64, Ptr{Float64}, Ptr{Float64}, Ptr{Float64}, Ptr{Float64}, Ptr{Float64}, Ptr{Float64}, Int64), context, matrix, over, groups, groups_len, n_groups, ddof, sums, means, variances, nonzeros, mins, maxs, out_len)
 scn_matrix_medians(context, matrix, over, groups, groups_len, n_groups, out, out_len) =
-    ccall(entry(24), Int32, (Ptr{ScnContext}, Ptr{ScnMatrix}, Int32, Ptr{Int32}, Int64, Int64, Ptr{Float64}, Int64), context, matrix, over, groups, groups_len, n_groups, out, out_len)
+    ccall(entry(25), Int32, (Ptr{ScnContext}, Ptr{ScnMatrix}, Int32, Ptr{Int32}, Int64, Int64, Ptr{Float64}, Int64), context, matrix, over, groups, groups_len, n_groups, out, out_len)
 scn_models_list(result) =
-    ccall(entry(25), Int32, (Ptr{Ptr{ScnText}},), result)
+    ccall(entry(26), Int32, (Ptr{Ptr{ScnText}},), result)
 scn_models_info(name, result) =
-    ccall(entry(26), Int32, (Cstring, Ptr{Ptr{ScnText}}), name, result)
+    ccall(entry(27), Int32, (Cstring, Ptr{Ptr{ScnText}}), name, result)
 scn_models_register(card) =
-    ccall(entry(27), Int32, (Cstring,), card)
+    ccall(entry(28), Int32, (Cstring,), card)
 scn_models_unregister(id) =
-    ccall(entry(28), Int32, (Cstring,), id)
+    ccall(entry(29), Int32, (Cstring,), id)
 scn_models_download(context, name, options, result) =
-    ccall(entry(29), Int32, (Ptr{ScnContext}, Cstring, Cstring, Ptr{Ptr{ScnText}}), context, name, options, result)
+    ccall(entry(30), Int32, (Ptr{ScnContext}, Cstring, Cstring, Ptr{Ptr{ScnText}}), context, name, options, result)
 scn_models_cache(options, result) =
-    ccall(entry(30), Int32, (Cstring, Ptr{Ptr{ScnText}}), options, result)
+    ccall(entry(31), Int32, (Cstring, Ptr{Ptr{ScnText}}), options, result)
 scn_models_remove(name, options, result) =
-    ccall(entry(31), Int32, (Cstring, Cstring, Ptr{Ptr{ScnText}}), name, options, result)
+    ccall(entry(32), Int32, (Cstring, Cstring, Ptr{Ptr{ScnText}}), name, options, result)
 scn_models_prune(options, result) =
-    ccall(entry(32), Int32, (Cstring, Ptr{Ptr{ScnText}}), options, result)
+    ccall(entry(33), Int32, (Cstring, Ptr{Ptr{ScnText}}), options, result)
 scn_models_verify(context, name, options, result) =
-    ccall(entry(33), Int32, (Ptr{ScnContext}, Cstring, Cstring, Ptr{Ptr{ScnText}}), context, name, options, result)
+    ccall(entry(34), Int32, (Ptr{ScnContext}, Cstring, Cstring, Ptr{Ptr{ScnText}}), context, name, options, result)
 scn_model_open(context, name, options, model) =
-    ccall(entry(34), Int32, (Ptr{ScnContext}, Cstring, Cstring, Ptr{Ptr{ScnModel}}), context, name, options, model)
+    ccall(entry(35), Int32, (Ptr{ScnContext}, Cstring, Cstring, Ptr{Ptr{ScnModel}}), context, name, options, model)
 scn_model_describe(model, result) =
-    ccall(entry(35), Int32, (Ptr{ScnModel}, Ptr{Ptr{ScnText}}), model, result)
-scn_model_genes(model, result) =
     ccall(entry(36), Int32, (Ptr{ScnModel}, Ptr{Ptr{ScnText}}), model, result)
+scn_model_genes(model, result) =
+    ccall(entry(37), Int32, (Ptr{ScnModel}, Ptr{Ptr{ScnText}}), model, result)
 scn_model_gene_embeddings(context, model, result) =
-    ccall(entry(37), Int32, (Ptr{ScnContext}, Ptr{ScnModel}, Ptr{Ptr{ScnTensors}}), context, model, result)
+    ccall(entry(38), Int32, (Ptr{ScnContext}, Ptr{ScnModel}, Ptr{Ptr{ScnTensors}}), context, model, result)
 scn_model_forward(context, model, inputs, options, result) =
-    ccall(entry(38), Int32, (Ptr{ScnContext}, Ptr{ScnModel}, Ptr{ScnTensors}, Cstring, Ptr{Ptr{ScnTensors}}), context, model, inputs, options, result)
+    ccall(entry(39), Int32, (Ptr{ScnContext}, Ptr{ScnModel}, Ptr{ScnTensors}, Cstring, Ptr{Ptr{ScnTensors}}), context, model, inputs, options, result)
 scn_model_embed(context, model, matrix, genes, arrays, options, result, report) =
-    ccall(entry(39), Int32, (Ptr{ScnContext}, Ptr{ScnModel}, Ptr{ScnMatrix}, Cstring, Ptr{ScnTensors}, Cstring, Ptr{Ptr{ScnTensors}}, Ptr{Ptr{ScnText}}), context, model, matrix, genes, arrays, options, result, report)
+    ccall(entry(40), Int32, (Ptr{ScnContext}, Ptr{ScnModel}, Ptr{ScnMatrix}, Cstring, Ptr{ScnTensors}, Cstring, Ptr{Ptr{ScnTensors}}, Ptr{Ptr{ScnText}}), context, model, matrix, genes, arrays, options, result, report)
 scn_model_run(context, model, task, matrix, genes, arrays, options, result, report) =
-    ccall(entry(40), Int32, (Ptr{ScnContext}, Ptr{ScnModel}, Cstring, Ptr{ScnMatrix}, Cstring, Ptr{ScnTensors}, Cstring, Ptr{Ptr{ScnTensors}}, Ptr{Ptr{ScnText}}), context, model, task, matrix, genes, arrays, options, result, report)
+    ccall(entry(41), Int32, (Ptr{ScnContext}, Ptr{ScnModel}, Cstring, Ptr{ScnMatrix}, Cstring, Ptr{ScnTensors}, Cstring, Ptr{Ptr{ScnTensors}}, Ptr{Ptr{ScnText}}), context, model, task, matrix, genes, arrays, options, result, report)
 scn_model_export(context, model, folder, options) =
-    ccall(entry(41), Int32, (Ptr{ScnContext}, Ptr{ScnModel}, Cstring, Cstring), context, model, folder, options)
+    ccall(entry(42), Int32, (Ptr{ScnContext}, Ptr{ScnModel}, Cstring, Cstring), context, model, folder, options)
 scn_model_free(model) =
-    ccall(entry(42), Cvoid, (Ptr{ScnModel},), model)
+    ccall(entry(43), Cvoid, (Ptr{ScnModel},), model)
 scn_pp_filter_cells(context, matrix, min_counts, min_genes, max_counts, max_genes, keep, keep_len, numbers, numbers_len) =
-    ccall(entry(43), Int32, (Ptr{ScnContext}, Ptr{ScnMatrix}, Float64, Float64, Float64, Float64, Ptr{UInt8}, Int64, Ptr{Float64}, Int64), context, matrix, min_counts, min_genes, max_counts, max_genes, keep, keep_len, numbers, numbers_len)
+    ccall(entry(44), Int32, (Ptr{ScnContext}, Ptr{ScnMatrix}, Float64, Float64, Float64, Float64, Ptr{UInt8}, Int64, Ptr{Float64}, Int64), context, matrix, min_counts, min_genes, max_counts, max_genes, keep, keep_len, numbers, numbers_len)
 scn_pp_filter_genes(context, matrix, min_counts, min_cells, max_counts, max_cells, keep, keep_len, numbers, numbers_len) =
-    ccall(entry(44), Int32, (Ptr{ScnContext}, Ptr{ScnMatrix}, Float64, Float64, Float64, Float64, Ptr{UInt8}, Int64, Ptr{Float64}, Int64), context, matrix, min_counts, min_cells, max_counts, max_cells, keep, keep_len, numbers, numbers_len)
+    ccall(entry(45), Int32, (Ptr{ScnContext}, Ptr{ScnMatrix}, Float64, Float64, Float64, Float64, Ptr{UInt8}, Int64, Ptr{Float64}, Int64), context, matrix, min_counts, min_cells, max_counts, max_cells, keep, keep_len, numbers, numbers_len)
 scn_highly_variable_genes_options_init(options, struct_size) =
-    ccall(entry(45), Int32, (Ptr{ScnHighlyVariableGenesOptions}, Csize_t), options, struct_size)
+    ccall(entry(46), Int32, (Ptr{ScnHighlyVariableGenesOptions}, Csize_t), options, struct_size)
 scn_highly_variable_genes_outputs_init(outputs, struct_size) =
-    ccall(entry(46), Int32, (Ptr{ScnHighlyVariableGenesOutputs}, Csize_t), outputs, struct_size)
+    ccall(entry(47), Int32, (Ptr{ScnHighlyVariableGenesOutputs}, Csize_t), outputs, struct_size)
 scn_pp_highly_variable_genes(context, matrix, batches, batches_len, n_batches, name_order, name_order_len, options, outputs) =
-    ccall(entry(47), Int32, (Ptr{ScnContext}, Ptr{ScnMatrix}, Ptr{Int32}, Int64, Int64, Ptr{Int64}, Int64, Ptr{ScnHighlyVariableGenesOptions}, Ptr{ScnHighlyVariableGenesOutputs}), context, matrix, batches, batches_len, n_batches, name_order, name_order_len, options, outputs)
+    ccall(entry(48), Int32, (Ptr{ScnContext}, Ptr{ScnMatrix}, Ptr{Int32}, Int64, Int64, Ptr{Int64}, Int64, Ptr{ScnHighlyVariableGenesOptions}, Ptr{ScnHighlyVariableGenesOutputs}), context, matrix, batches, batches_len, n_batches, name_order, name_order_len, options, outputs)
 scn_pp_log1p(context, matrix, base, values, values_type, values_len) =
-    ccall(entry(48), Int32, (Ptr{ScnContext}, Ptr{ScnMatrix}, Float64, Ptr{Cvoid}, Int32, Int64), context, matrix, base, values, values_type, values_len)
+    ccall(entry(49), Int32, (Ptr{ScnContext}, Ptr{ScnMatrix}, Float64, Ptr{Cvoid}, Int32, Int64), context, matrix, base, values, values_type, values_len)
 scn_pp_log1p_inplace(context, matrix, base) =
-    ccall(entry(49), Int32, (Ptr{ScnContext}, Ptr{ScnMatrix}, Float64), context, matrix, base)
+    ccall(entry(50), Int32, (Ptr{ScnContext}, Ptr{ScnMatrix}, Float64), context, matrix, base)
 scn_normalize_total_options_init(options, struct_size) =
-    ccall(entry(50), Int32, (Ptr{ScnNormalizeTotalOptions}, Csize_t), options, struct_size)
+    ccall(entry(51), Int32, (Ptr{ScnNormalizeTotalOptions}, Csize_t), options, struct_size)
 scn_pp_normalize_total(context, matrix, options, values, values_type, values_len, size_factors, size_factors_len, highly_expressed, highly_expressed_len, target_sum) =
-    ccall(entry(51), Int32, (Ptr{ScnContext}, Ptr{ScnMatrix}, Ptr{ScnNormalizeTotalOptions}, Ptr{Cvoid}, Int32, Int64, Ptr{Float64}, Int64, Ptr{UInt8}, Int64, Ptr{Float64}), context, matrix, options, values, values_type, values_len, size_factors, size_factors_len, highly_expressed, highly_expressed_len, target_sum)
+    ccall(entry(52), Int32, (Ptr{ScnContext}, Ptr{ScnMatrix}, Ptr{ScnNormalizeTotalOptions}, Ptr{Cvoid}, Int32, Int64, Ptr{Float64}, Int64, Ptr{UInt8}, Int64, Ptr{Float64}), context, matrix, options, values, values_type, values_len, size_factors, size_factors_len, highly_expressed, highly_expressed_len, target_sum)
 scn_pp_normalize_total_inplace(context, matrix, options, size_factors, size_factors_len, highly_expressed, highly_expressed_len, target_sum) =
-    ccall(entry(52), Int32, (Ptr{ScnContext}, Ptr{ScnMatrix}, Ptr{ScnNormalizeTotalOptions}, Ptr{Float64}, Int64, Ptr{UInt8}, Int64, Ptr{Float64}), context, matrix, options, size_factors, size_factors_len, highly_expressed, highly_expressed_len, target_sum)
+    ccall(entry(53), Int32, (Ptr{ScnContext}, Ptr{ScnMatrix}, Ptr{ScnNormalizeTotalOptions}, Ptr{Float64}, Int64, Ptr{UInt8}, Int64, Ptr{Float64}), context, matrix, options, size_factors, size_factors_len, highly_expressed, highly_expressed_len, target_sum)
 scn_pp_normalize_log1p(context, matrix, options, values, values_type, values_len, size_factors, size_factors_len, highly_expressed, highly_expressed_len, target_sum) =
-    ccall(entry(53), Int32, (Ptr{ScnContext}, Ptr{ScnMatrix}, Ptr{ScnNormalizeTotalOptions}, Ptr{Cvoid}, Int32, Int64, Ptr{Float64}, Int64, Ptr{UInt8}, Int64, Ptr{Float64}), context, matrix, options, values, values_type, values_len, size_factors, size_factors_len, highly_expressed, highly_expressed_len, target_sum)
+    ccall(entry(54), Int32, (Ptr{ScnContext}, Ptr{ScnMatrix}, Ptr{ScnNormalizeTotalOptions}, Ptr{Cvoid}, Int32, Int64, Ptr{Float64}, Int64, Ptr{UInt8}, Int64, Ptr{Float64}), context, matrix, options, values, values_type, values_len, size_factors, size_factors_len, highly_expressed, highly_expressed_len, target_sum)
 scn_pp_normalize_log1p_inplace(context, matrix, options, size_factors, size_factors_len, highly_expressed, highly_expressed_len, target_sum) =
-    ccall(entry(54), Int32, (Ptr{ScnContext}, Ptr{ScnMatrix}, Ptr{ScnNormalizeTotalOptions}, Ptr{Float64}, Int64, Ptr{UInt8}, Int64, Ptr{Float64}), context, matrix, options, size_factors, size_factors_len, highly_expressed, highly_expressed_len, target_sum)
+    ccall(entry(55), Int32, (Ptr{ScnContext}, Ptr{ScnMatrix}, Ptr{ScnNormalizeTotalOptions}, Ptr{Float64}, Int64, Ptr{UInt8}, Int64, Ptr{Float64}), context, matrix, options, size_factors, size_factors_len, highly_expressed, highly_expressed_len, target_sum)
 scn_pp_normalize_relative(context, matrix, scale_factor, values, values_type, values_len) =
-    ccall(entry(55), Int32, (Ptr{ScnContext}, Ptr{ScnMatrix}, Float64, Ptr{Cvoid}, Int32, Int64), context, matrix, scale_factor, values, values_type, values_len)
+    ccall(entry(56), Int32, (Ptr{ScnContext}, Ptr{ScnMatrix}, Float64, Ptr{Cvoid}, Int32, Int64), context, matrix, scale_factor, values, values_type, values_len)
 scn_pp_normalize_relative_inplace(context, matrix, scale_factor) =
-    ccall(entry(56), Int32, (Ptr{ScnContext}, Ptr{ScnMatrix}, Float64), context, matrix, scale_factor)
+    ccall(entry(57), Int32, (Ptr{ScnContext}, Ptr{ScnMatrix}, Float64), context, matrix, scale_factor)
 scn_pp_normalize_clr(context, matrix, of, values, values_type, values_len) =
-    ccall(entry(57), Int32, (Ptr{ScnContext}, Ptr{ScnMatrix}, Int32, Ptr{Cvoid}, Int32, Int64), context, matrix, of, values, values_type, values_len)
+    ccall(entry(58), Int32, (Ptr{ScnContext}, Ptr{ScnMatrix}, Int32, Ptr{Cvoid}, Int32, Int64), context, matrix, of, values, values_type, values_len)
 scn_pp_normalize_clr_inplace(context, matrix, of) =
-    ccall(entry(58), Int32, (Ptr{ScnContext}, Ptr{ScnMatrix}, Int32), context, matrix, of)
+    ccall(entry(59), Int32, (Ptr{ScnContext}, Ptr{ScnMatrix}, Int32), context, matrix, of)
 scn_pp_calculate_qc_metrics(context, matrix, percent_top, n_percent_top, subsets, n_subsets, n_genes_by_counts, n_genes_by_counts_len, total_counts, total_counts_len, pct_counts_in_top, pct_counts_in_top_len, subset_counts, subset_counts_len, subset_pct, subset_pct_len, n_cells_by_counts, n_cells_by_counts_len, total_counts_of_genes, total_counts_of_genes_len, mean_counts, mean_counts_len, pct_dropout, pct_dropout_len) =
-    ccall(entry(59), Int32, (Ptr{ScnContext}, Ptr{ScnMatrix}, Ptr{Int64}, Int64, Ptr{UInt8}, Int64, Ptr{Float64}, Int64, Ptr{Float64}, Int64, Ptr{Float64}, Int64, Ptr{Float64}, Int64, Ptr{Float64}, Int64, Ptr{Float64}, Int64, Ptr{Float64}, Int64, Ptr{Float64}, Int64, Ptr{Float64}, Int64), context, matrix, percent_top, n_percent_top, subsets, n_subsets, n_genes_by_counts, n_genes_by_counts_len, total_counts, total_counts_len, pct_counts_in_top, pct_counts_in_top_len, subset_counts, subset_counts_len, subset_pct, subset_pct_len, n_cells_by_counts, n_cells_by_counts_len, total_counts_of_genes, total_counts_of_genes_len, mean_counts, mean_counts_len, pct_dropout, pct_dropout_len)
+    ccall(entry(60), Int32, (Ptr{ScnContext}, Ptr{ScnMatrix}, Ptr{Int64}, Int64, Ptr{UInt8}, Int64, Ptr{Float64}, Int64, Ptr{Float64}, Int64, Ptr{Float64}, Int64, Ptr{Float64}, Int64, Ptr{Float64}, Int64, Ptr{Float64}, Int64, Ptr{Float64}, Int64, Ptr{Float64}, Int64, Ptr{Float64}, Int64), context, matrix, percent_top, n_percent_top, subsets, n_subsets, n_genes_by_counts, n_genes_by_counts_len, total_counts, total_counts_len, pct_counts_in_top, pct_counts_in_top_len, subset_counts, subset_counts_len, subset_pct, subset_pct_len, n_cells_by_counts, n_cells_by_counts_len, total_counts_of_genes, total_counts_of_genes_len, mean_counts, mean_counts_len, pct_dropout, pct_dropout_len)
 scn_pp_regress_out(context, matrix, covariates, covariates_len, n_covariates, out_type, out, out_len) =
-    ccall(entry(60), Int32, (Ptr{ScnContext}, Ptr{ScnMatrix}, Ptr{Float64}, Int64, Int64, Int32, Ptr{Cvoid}, Int64), context, matrix, covariates, covariates_len, n_covariates, out_type, out, out_len)
+    ccall(entry(61), Int32, (Ptr{ScnContext}, Ptr{ScnMatrix}, Ptr{Float64}, Int64, Int64, Int32, Ptr{Cvoid}, Int64), context, matrix, covariates, covariates_len, n_covariates, out_type, out, out_len)
 scn_pp_regress_out_groups(context, matrix, groups, groups_len, n_groups, out_type, out, out_len) =
-    ccall(entry(61), Int32, (Ptr{ScnContext}, Ptr{ScnMatrix}, Ptr{Int32}, Int64, Int64, Int32, Ptr{Cvoid}, Int64), context, matrix, groups, groups_len, n_groups, out_type, out, out_len)
+    ccall(entry(62), Int32, (Ptr{ScnContext}, Ptr{ScnMatrix}, Ptr{Int32}, Int64, Int64, Int32, Ptr{Cvoid}, Int64), context, matrix, groups, groups_len, n_groups, out_type, out, out_len)
 scn_scale_options_init(options, struct_size) =
-    ccall(entry(62), Int32, (Ptr{ScnScaleOptions}, Csize_t), options, struct_size)
+    ccall(entry(63), Int32, (Ptr{ScnScaleOptions}, Csize_t), options, struct_size)
 scn_pp_scale(context, matrix, groups, groups_len, n_groups, options, means, means_len, stds, stds_len, out_major, out_type, out, out_len) =
-    ccall(entry(63), Int32, (Ptr{ScnContext}, Ptr{ScnMatrix}, Ptr{Int32}, Int64, Int64, Ptr{ScnScaleOptions}, Ptr{Float64}, Int64, Ptr{Float64}, Int64, Int32, Int32, Ptr{Cvoid}, Int64), context, matrix, groups, groups_len, n_groups, options, means, means_len, stds, stds_len, out_major, out_type, out, out_len)
+    ccall(entry(64), Int32, (Ptr{ScnContext}, Ptr{ScnMatrix}, Ptr{Int32}, Int64, Int64, Ptr{ScnScaleOptions}, Ptr{Float64}, Int64, Ptr{Float64}, Int64, Int32, Int32, Ptr{Cvoid}, Int64), context, matrix, groups, groups_len, n_groups, options, means, means_len, stds, stds_len, out_major, out_type, out, out_len)
 scn_pp_scale_inplace(context, matrix, groups, groups_len, n_groups, options, means, means_len, stds, stds_len) =
-    ccall(entry(64), Int32, (Ptr{ScnContext}, Ptr{ScnMatrix}, Ptr{Int32}, Int64, Int64, Ptr{ScnScaleOptions}, Ptr{Float64}, Int64, Ptr{Float64}, Int64), context, matrix, groups, groups_len, n_groups, options, means, means_len, stds, stds_len)
+    ccall(entry(65), Int32, (Ptr{ScnContext}, Ptr{ScnMatrix}, Ptr{Int32}, Int64, Int64, Ptr{ScnScaleOptions}, Ptr{Float64}, Int64, Ptr{Float64}, Int64), context, matrix, groups, groups_len, n_groups, options, means, means_len, stds, stds_len)
 scn_simulate_options_init(options, struct_size) =
-    ccall(entry(65), Int32, (Ptr{ScnSimulateOptions}, Csize_t), options, struct_size)
+    ccall(entry(66), Int32, (Ptr{ScnSimulateOptions}, Csize_t), options, struct_size)
 scn_simulate_counts(context, n_obs, n_vars, options, counts, clusters, clusters_len, batches, batches_len, marker_of, marker_of_len) =
-    ccall(entry(66), Int32, (Ptr{ScnContext}, Int64, Int64, Ptr{ScnSimulateOptions}, Ptr{Ptr{ScnSparse}}, Ptr{Int32}, Int64, Ptr{Int32}, Int64, Ptr{Int32}, Int64), context, n_obs, n_vars, options, counts, clusters, clusters_len, batches, batches_len, marker_of, marker_of_len)
+    ccall(entry(67), Int32, (Ptr{ScnContext}, Int64, Int64, Ptr{ScnSimulateOptions}, Ptr{Ptr{ScnSparse}}, Ptr{Int32}, Int64, Ptr{Int32}, Int64, Ptr{Int32}, Int64), context, n_obs, n_vars, options, counts, clusters, clusters_len, batches, batches_len, marker_of, marker_of_len)
 scn_sparse_view(sparse, view) =
-    ccall(entry(67), Int32, (Ptr{ScnSparse}, Ptr{ScnMatrix}), sparse, view)
+    ccall(entry(68), Int32, (Ptr{ScnSparse}, Ptr{ScnMatrix}), sparse, view)
 scn_sparse_free(sparse) =
-    ccall(entry(68), Cvoid, (Ptr{ScnSparse},), sparse)
+    ccall(entry(69), Cvoid, (Ptr{ScnSparse},), sparse)
 scn_stats_normal_p(z, z_len, logarithm, p, p_len) =
-    ccall(entry(69), Int32, (Ptr{Float64}, Int64, Int32, Ptr{Float64}, Int64), z, z_len, logarithm, p, p_len)
+    ccall(entry(70), Int32, (Ptr{Float64}, Int64, Int32, Ptr{Float64}, Int64), z, z_len, logarithm, p, p_len)
 scn_stats_student_p(t, t_len, df, df_len, logarithm, p, p_len) =
-    ccall(entry(70), Int32, (Ptr{Float64}, Int64, Ptr{Float64}, Int64, Int32, Ptr{Float64}, Int64), t, t_len, df, df_len, logarithm, p, p_len)
+    ccall(entry(71), Int32, (Ptr{Float64}, Int64, Ptr{Float64}, Int64, Int32, Ptr{Float64}, Int64), t, t_len, df, df_len, logarithm, p, p_len)
 scn_stats_adjust_p(pvals, pvals_len, corr_method, adjusted, adjusted_len) =
-    ccall(entry(71), Int32, (Ptr{Float64}, Int64, Int32, Ptr{Float64}, Int64), pvals, pvals_len, corr_method, adjusted, adjusted_len)
+    ccall(entry(72), Int32, (Ptr{Float64}, Int64, Int32, Ptr{Float64}, Int64), pvals, pvals_len, corr_method, adjusted, adjusted_len)
 scn_loess_options_init(options, struct_size) =
-    ccall(entry(72), Int32, (Ptr{ScnLoessOptions}, Csize_t), options, struct_size)
+    ccall(entry(73), Int32, (Ptr{ScnLoessOptions}, Csize_t), options, struct_size)
 scn_stats_loess(context, x, x_len, y, y_len, weights, weights_len, options, new_x, new_x_len, fitted, fitted_len, predicted, predicted_len) =
-    ccall(entry(73), Int32, (Ptr{ScnContext}, Ptr{Float64}, Int64, Ptr{Float64}, Int64, Ptr{Float64}, Int64, Ptr{ScnLoessOptions}, Ptr{Float64}, Int64, Ptr{Float64}, Int64, Ptr{Float64}, Int64), context, x, x_len, y, y_len, weights, weights_len, options, new_x, new_x_len, fitted, fitted_len, predicted, predicted_len)
+    ccall(entry(74), Int32, (Ptr{ScnContext}, Ptr{Float64}, Int64, Ptr{Float64}, Int64, Ptr{Float64}, Int64, Ptr{ScnLoessOptions}, Ptr{Float64}, Int64, Ptr{Float64}, Int64, Ptr{Float64}, Int64), context, x, x_len, y, y_len, weights, weights_len, options, new_x, new_x_len, fitted, fitted_len, predicted, predicted_len)
 scn_last_error_message(buffer, capacity, needed) =
-    ccall(entry(74), Int32, (Ptr{UInt8}, Csize_t, Ptr{Csize_t}), buffer, capacity, needed)
+    ccall(entry(75), Int32, (Ptr{UInt8}, Csize_t, Ptr{Csize_t}), buffer, capacity, needed)
 scn_status_name(status) =
-    ccall(entry(75), Cstring, (Int32,), status)
+    ccall(entry(76), Cstring, (Int32,), status)
 scn_tensor_init(tensor, struct_size) =
-    ccall(entry(76), Int32, (Ptr{ScnTensor}, Csize_t), tensor, struct_size)
+    ccall(entry(77), Int32, (Ptr{ScnTensor}, Csize_t), tensor, struct_size)
 scn_tensors_new(tensors) =
-    ccall(entry(77), Int32, (Ptr{Ptr{ScnTensors}},), tensors)
+    ccall(entry(78), Int32, (Ptr{Ptr{ScnTensors}},), tensors)
 scn_tensors_add(tensors, name, tensor) =
-    ccall(entry(78), Int32, (Ptr{ScnTensors}, Cstring, Ptr{ScnTensor}), tensors, name, tensor)
+    ccall(entry(79), Int32, (Ptr{ScnTensors}, Cstring, Ptr{ScnTensor}), tensors, name, tensor)
 scn_tensors_len(tensors, n) =
-    ccall(entry(79), Int32, (Ptr{ScnTensors}, Ptr{Int64}), tensors, n)
+    ccall(entry(80), Int32, (Ptr{ScnTensors}, Ptr{Int64}), tensors, n)
 scn_tensors_name(tensors, i, buffer, capacity, needed) =
-    ccall(entry(80), Int32, (Ptr{ScnTensors}, Int64, Ptr{UInt8}, Csize_t, Ptr{Csize_t}), tensors, i, buffer, capacity, needed)
+    ccall(entry(81), Int32, (Ptr{ScnTensors}, Int64, Ptr{UInt8}, Csize_t, Ptr{Csize_t}), tensors, i, buffer, capacity, needed)
 scn_tensors_get(tensors, i, tensor) =
-    ccall(entry(81), Int32, (Ptr{ScnTensors}, Int64, Ptr{ScnTensor}), tensors, i, tensor)
+    ccall(entry(82), Int32, (Ptr{ScnTensors}, Int64, Ptr{ScnTensor}), tensors, i, tensor)
 scn_tensors_free(tensors) =
-    ccall(entry(82), Cvoid, (Ptr{ScnTensors},), tensors)
+    ccall(entry(83), Cvoid, (Ptr{ScnTensors},), tensors)
 scn_text_copy(text, buffer, capacity, needed) =
-    ccall(entry(83), Int32, (Ptr{ScnText}, Ptr{UInt8}, Csize_t, Ptr{Csize_t}), text, buffer, capacity, needed)
+    ccall(entry(84), Int32, (Ptr{ScnText}, Ptr{UInt8}, Csize_t, Ptr{Csize_t}), text, buffer, capacity, needed)
 scn_text_free(text) =
-    ccall(entry(84), Cvoid, (Ptr{ScnText},), text)
+    ccall(entry(85), Cvoid, (Ptr{ScnText},), text)
 scn_tl_energy_distance(context, matrix, groups, groups_len, n_groups, reference, metric, unbiased, distance, distance_len) =
-    ccall(entry(85), Int32, (Ptr{ScnContext}, Ptr{ScnMatrix}, Ptr{Int32}, Int64, Int64, Int64, Int32, Int32, Ptr{Float64}, Int64), context, matrix, groups, groups_len, n_groups, reference, metric, unbiased, distance, distance_len)
+    ccall(entry(86), Int32, (Ptr{ScnContext}, Ptr{ScnMatrix}, Ptr{Int32}, Int64, Int64, Int64, Int32, Int32, Ptr{Float64}, Int64), context, matrix, groups, groups_len, n_groups, reference, metric, unbiased, distance, distance_len)
 scn_tl_mmd(context, matrix, groups, groups_len, n_groups, reference, gammas, gammas_len, unbiased, squared_mmd, squared_mmd_len, gammas_used, gammas_used_len) =
-    ccall(entry(86), Int32, (Ptr{ScnContext}, Ptr{ScnMatrix}, Ptr{Int32}, Int64, Int64, Int64, Ptr{Float64}, Int64, Int32, Ptr{Float64}, Int64, Ptr{Float64}, Int64), context, matrix, groups, groups_len, n_groups, reference, gammas, gammas_len, unbiased, squared_mmd, squared_mmd_len, gammas_used, gammas_used_len)
+    ccall(entry(87), Int32, (Ptr{ScnContext}, Ptr{ScnMatrix}, Ptr{Int32}, Int64, Int64, Int64, Ptr{Float64}, Int64, Int32, Ptr{Float64}, Int64, Ptr{Float64}, Int64), context, matrix, groups, groups_len, n_groups, reference, gammas, gammas_len, unbiased, squared_mmd, squared_mmd_len, gammas_used, gammas_used_len)
 scn_rank_genes_groups_options_init(options, struct_size) =
-    ccall(entry(87), Int32, (Ptr{ScnRankGenesGroupsOptions}, Csize_t), options, struct_size)
+    ccall(entry(88), Int32, (Ptr{ScnRankGenesGroupsOptions}, Csize_t), options, struct_size)
 scn_rank_genes_groups_outputs_init(outputs, struct_size) =
-    ccall(entry(88), Int32, (Ptr{ScnRankGenesGroupsOutputs}, Csize_t), outputs, struct_size)
+    ccall(entry(89), Int32, (Ptr{ScnRankGenesGroupsOutputs}, Csize_t), outputs, struct_size)
 scn_tl_rank_genes_groups(context, matrix, groups, groups_len, n_groups, options, outputs) =
-    ccall(entry(89), Int32, (Ptr{ScnContext}, Ptr{ScnMatrix}, Ptr{Int32}, Int64, Int64, Ptr{ScnRankGenesGroupsOptions}, Ptr{ScnRankGenesGroupsOutputs}), context, matrix, groups, groups_len, n_groups, options, outputs)
+    ccall(entry(90), Int32, (Ptr{ScnContext}, Ptr{ScnMatrix}, Ptr{Int32}, Int64, Int64, Ptr{ScnRankGenesGroupsOptions}, Ptr{ScnRankGenesGroupsOutputs}), context, matrix, groups, groups_len, n_groups, options, outputs)
 scn_tl_rank_genes_groups_order(context, scores, scores_len, n_groups, n_vars, n_top, by_abs, order, order_len) =
-    ccall(entry(90), Int32, (Ptr{ScnContext}, Ptr{Float64}, Int64, Int64, Int64, Int64, Int32, Ptr{Int64}, Int64), context, scores, scores_len, n_groups, n_vars, n_top, by_abs, order, order_len)
+    ccall(entry(91), Int32, (Ptr{ScnContext}, Ptr{Float64}, Int64, Int64, Int64, Int64, Int32, Ptr{Int64}, Int64), context, scores, scores_len, n_groups, n_vars, n_top, by_abs, order, order_len)
 scn_control_genes_options_init(options, struct_size) =
-    ccall(entry(91), Int32, (Ptr{ScnControlGenesOptions}, Csize_t), options, struct_size)
+    ccall(entry(92), Int32, (Ptr{ScnControlGenesOptions}, Csize_t), options, struct_size)
 scn_tl_control_genes(context, matrix, gene_list, gene_list_len, gene_pool, gene_pool_len, options, is_control, is_control_len) =
-    ccall(entry(92), Int32, (Ptr{ScnContext}, Ptr{ScnMatrix}, Ptr{Int64}, Int64, Ptr{Int64}, Int64, Ptr{ScnControlGenesOptions}, Ptr{UInt8}, Int64), context, matrix, gene_list, gene_list_len, gene_pool, gene_pool_len, options, is_control, is_control_len)
+    ccall(entry(93), Int32, (Ptr{ScnContext}, Ptr{ScnMatrix}, Ptr{Int64}, Int64, Ptr{Int64}, Int64, Ptr{ScnControlGenesOptions}, Ptr{UInt8}, Int64), context, matrix, gene_list, gene_list_len, gene_pool, gene_pool_len, options, is_control, is_control_len)
 scn_tl_score_genes(context, matrix, gene_list, gene_list_len, control, control_len, score, score_len) =
-    ccall(entry(93), Int32, (Ptr{ScnContext}, Ptr{ScnMatrix}, Ptr{Int64}, Int64, Ptr{Int64}, Int64, Ptr{Float64}, Int64), context, matrix, gene_list, gene_list_len, control, control_len, score, score_len)
+    ccall(entry(94), Int32, (Ptr{ScnContext}, Ptr{ScnMatrix}, Ptr{Int64}, Int64, Ptr{Int64}, Int64, Ptr{Float64}, Int64), context, matrix, gene_list, gene_list_len, control, control_len, score, score_len)
 scn_tl_cell_cycle_phase(s_score, g2m_score, n, phase, phase_len) =
-    ccall(entry(94), Int32, (Ptr{Float64}, Ptr{Float64}, Int64, Ptr{Int32}, Int64), s_score, g2m_score, n, phase, phase_len)
+    ccall(entry(95), Int32, (Ptr{Float64}, Ptr{Float64}, Int64, Ptr{Int32}, Int64), s_score, g2m_score, n, phase, phase_len)
 scn_version() =
-    ccall(entry(95), Cstring, ())
+    ccall(entry(96), Cstring, ())
 scn_abi_version() =
-    ccall(entry(96), UInt32, ())
+    ccall(entry(97), UInt32, ())
 scn_cpu_features(buffer, capacity, needed) =
-    ccall(entry(97), Int32, (Ptr{UInt8}, Csize_t, Ptr{Csize_t}), buffer, capacity, needed)
+    ccall(entry(98), Int32, (Ptr{UInt8}, Csize_t, Ptr{Csize_t}), buffer, capacity, needed)
 
 # The function that writes a struct's defaults.
 init_function(::Type{ScnContext}) = scn_context_init

@@ -1,4 +1,4 @@
-# Matrices as such: the full check, the other major axis, subsets, concatenation, dense tables.
+# Matrices as such: checks, the other major axis, subsets, concatenation, dense tables.
 
 """
     ScNative.validate(X; cells = :columns)
@@ -16,6 +16,31 @@ true
 function validate(X; cells = :columns)
     invoke(scn_matrix_validate, "validate", View(X, cells))
     return X
+end
+
+"""
+    is_canonical(X; cells = :columns)
+
+Whether the indices of each column of a `SparseMatrixCSC` ascend without repeats; `true` for a dense matrix.
+
+Those that Julia makes do; those that are put together from arrays may not, and [`sum_duplicates`](@ref) makes them. Throws a
+[`ScNativeError`](@ref) if an index is out of range. No memory; one parallel read of the indices.
+
+# Examples
+```jldoctest
+julia> using SparseArrays
+
+julia> is_canonical(sparse([1 0; 2 3]))
+true
+
+julia> is_canonical(SparseMatrixCSC(3, 1, [1, 4], [2, 1, 2], [1, 2, 3]))
+false
+```
+"""
+function is_canonical(X; cells = :columns)
+    canonical = Ref{UInt8}(0)
+    invoke(scn_matrix_is_canonical, "is_canonical", View(X, cells), canonical)
+    return canonical[] != 0
 end
 
 """

@@ -13,6 +13,7 @@
     broken = copy(S)
     rowvals(broken)[5] = 99
     @test refuses(() -> ScNative.validate(broken), "SCN_ERR_MATRIX", "indices[4]: is 99")
+    @test refuses(() -> is_canonical(broken), "SCN_ERR_MATRIX", "indices[4]: is 99")
     decreasing = SparseMatrixCSC(2, 2, [1, 2, 3], [1, 2], [1.0, 2.0])
     SparseArrays.getcolptr(decreasing)[2] = 7
     @test refuses(() -> ScNative.validate(decreasing), "SCN_ERR_MATRIX", "indptr")

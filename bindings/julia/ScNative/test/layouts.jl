@@ -36,6 +36,7 @@ top_of(flavor) = flavor === :mean_var_plot ? nothing : 10
 # name => (the matrix, what is done to it)
 const DONE = [
     "validate" => (LOG, (X, c) -> ScNative.validate(X; cells = c) === X),
+    "is_canonical" => (LOG, (X, c) -> is_canonical(X; cells = c)),
     "log1p" => (MATRIX, (X, c) -> upright(ScNative.log1p(X; cells = c), c)),
     "normalize_total" => (MATRIX, (X, c) -> (r = normalize_total(X; cells = c); merge(r, (X = upright(r.X, c),)))),
     "normalize_log1p" => (MATRIX, (X, c) -> (r = normalize_log1p(X; cells = c); merge(r, (X = upright(r.X, c),)))),

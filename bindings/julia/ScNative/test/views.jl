@@ -75,6 +75,8 @@ end
 
 @testset "repeated and unsorted indices" begin
     S = SparseMatrixCSC(3, 2, [1, 4, 6], [3, 1, 3, 2, 2], [1, 2, 3, 4, 5])
+    @test !is_canonical(S) && !is_canonical(S') && is_canonical(sum_duplicates(S)) && is_canonical(zeros(2, 2))
+    @test !is_canonical(SparseMatrixCSC(3, 1, [1, 3], [2, 2], [1, 2]))
     @test sum_duplicates(S) == sparse([3, 1, 3, 2, 2], [1, 1, 1, 2, 2], [1, 2, 3, 4, 5], 3, 2)
     @test rowvals(S) == [3, 1, 3, 2, 2]
     @test sum_duplicates(S') == sum_duplicates(S)' && sum_duplicates(S') isa Transpose

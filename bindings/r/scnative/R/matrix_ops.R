@@ -16,6 +16,22 @@ scn_validate <- function(x, cells = "columns") {
   invisible(x)
 }
 
+#' Whether the indices of a sparse matrix ascend without repeats
+#'
+#' Those of each column of a `dgCMatrix`, of each row of a `dgRMatrix`, in one parallel read. So it is in a valid matrix; one
+#' that was put together slot by slot may be another. No memory.
+#'
+#' @inheritParams scn_scale
+#' @return `TRUE` or `FALSE`; `TRUE` for a dense matrix.
+#' @section Errors: `scn_error_matrix` for a broken matrix: an index out of range, say.
+#' @seealso [scn_sum_duplicates()], which makes it so.
+#' @examples
+#' scn_is_canonical(scn_simulate_counts(10, 120)$counts)
+#' @export
+scn_is_canonical <- function(x, cells = "columns") {
+  invoke(C_is_canonical, matrix_view(x, cells))
+}
+
 #' Compress a matrix along its cells or its genes
 #'
 #' Runs in parallel; every number of threads gives the same bits. A dense matrix gives its non-zeros; zeros that are stored

@@ -19,6 +19,7 @@
     X(scn_set_log_callback) \
     X(scn_matrix_init) \
     X(scn_matrix_validate) \
+    X(scn_matrix_is_canonical) \
     X(scn_matrix_sum_duplicates) \
     X(scn_matrix_to_major) \
     X(scn_matrix_subset) \

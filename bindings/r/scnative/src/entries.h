@@ -12,6 +12,7 @@
     X(first_na, 1)                 \
     X(expm1, 1)                    \
     X(validate, 2)                 \
+    X(is_canonical, 2)             \
     X(sum_duplicates, 2)           \
     X(to_major, 3)                 \
     X(subset, 4)                   \

@@ -52,6 +52,15 @@ SEXP C_validate(SEXP settings, SEXP view) {
     return finish(&call, scn.scn_matrix_validate(&call.context, &matrix), R_NilValue);
 }
 
+SEXP C_is_canonical(SEXP settings, SEXP view) {
+    Call call;
+    begin(&call, settings);
+    ScnMatrix matrix = borrow(view);
+    uint8_t canonical = 0;
+    ScnStatus status = scn.scn_matrix_is_canonical(&call.context, &matrix, &canonical);
+    return finish(&call, status, Rf_ScalarLogical(canonical));
+}
+
 SEXP C_sum_duplicates(SEXP settings, SEXP view) {
     Call call;
     begin(&call, settings);

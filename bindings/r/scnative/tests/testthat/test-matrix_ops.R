@@ -10,6 +10,20 @@ test_that("matrices are compressed along cells or genes", {
   expect_identical(scn_to_major(as.matrix(x), "cells"), x)
 })
 
+test_that("unsorted and repeated indices are seen", {
+  x <- small_counts()
+  for (same in list(x, t(x), as(x, "RsparseMatrix"), as.matrix(x))) {
+    expect_identical(scn_is_canonical(same), TRUE)
+  }
+  x@i[1:2] <- x@i[2:1]
+  expect_identical(scn_is_canonical(x), FALSE)
+  x@i[1] <- x@i[2]
+  expect_identical(scn_is_canonical(x), FALSE)
+  expect_identical(scn_is_canonical(scn_sum_duplicates(x)), TRUE)
+  x@i[1] <- nrow(x)
+  expect_error(scn_is_canonical(x), "indices\\[0\\]", class = "scn_error_matrix")
+})
+
 test_that("repeats are summed and indices sorted", {
   x <- new("dgCMatrix")
   x@Dim <- c(3L, 2L)
