@@ -77,6 +77,8 @@ ribo <- read("ribo", "u1") == 1
 logged <- scn_normalize_log1p(counts, target_sum = 1e4)
 
 # matrices
+write("matrix_is_canonical.found", scn_is_canonical(counts))
+write("matrix_is_canonical~unsorted.found", scn_is_canonical(unsorted))
 write_sparse("matrix_sum_duplicates", scn_sum_duplicates(unsorted))
 write_sparse("matrix_to_major~var", scn_to_major(counts, "genes"))
 write_sparse("matrix_to_major~unsorted", scn_to_major(unsorted, "genes"))

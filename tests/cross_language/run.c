@@ -231,8 +231,13 @@ static void matrices(void) {
     ScnSparse *made;
     const ScnMatrix *both[2];
     double *out;
+    uint8_t canonical;
     both[0] = &counts;
     both[1] = &unsorted;
+    must(scn_matrix_is_canonical(&context, &counts, &canonical));
+    write_u8("matrix_is_canonical", "found", &canonical, 1);
+    must(scn_matrix_is_canonical(&context, &unsorted, &canonical));
+    write_u8("matrix_is_canonical~unsorted", "found", &canonical, 1);
     must(scn_matrix_sum_duplicates(&context, &unsorted, &made));
     write_sparse("matrix_sum_duplicates", made);
     must(scn_matrix_to_major(&context, &counts, SCN_VAR, &made));

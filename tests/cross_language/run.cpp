@@ -256,6 +256,8 @@ int main(int, char** argv) {
     const scn::matrix_view logged = counts.with_values(logged_values);
 
     // matrices
+    write("matrix_is_canonical.found", std::vector<std::uint8_t>{scn::is_canonical(counts, how)});
+    write("matrix_is_canonical~unsorted.found", std::vector<std::uint8_t>{scn::is_canonical(unsorted, how)});
     write_sparse("matrix_sum_duplicates", scn::sum_duplicates(unsorted, how));
     write_sparse("matrix_to_major~var", scn::to_major(counts, scn::axis::var, how));
     write_sparse("matrix_to_major~unsorted", scn::to_major(unsorted, scn::axis::var, how));

@@ -47,6 +47,8 @@ gene_set, gene_pool = load("gene_set", Int64) .+ 1, load("gene_pool", Int64) .+ 
 logged = normalize_log1p(counts; target_sum = 1e4).X
 
 # matrices
+save("matrix_is_canonical.found", is_canonical(counts))
+save("matrix_is_canonical~unsorted.found", is_canonical(unsorted))
 save_sparse("matrix_sum_duplicates", sum_duplicates(unsorted))
 save_sparse("matrix_to_major~var", to_major(counts, :var))
 save_sparse("matrix_to_major~unsorted", to_major(unsorted, :var))

@@ -77,6 +77,8 @@ mito, ribo = read("mito", "u1").astype(bool), read("ribo", "u1").astype(bool)
 logged = a.normalize_log1p(counts, target_sum=1e4).X
 
 # matrices
+write("matrix_is_canonical.found", a.is_canonical(counts))
+write("matrix_is_canonical~unsorted.found", a.is_canonical(unsorted))
 write_sparse("matrix_sum_duplicates", a.sum_duplicates(unsorted))
 write_sparse("matrix_to_major~var", a.to_major(counts, "var"))
 write_sparse("matrix_to_major~unsorted", a.to_major(unsorted, "var"))

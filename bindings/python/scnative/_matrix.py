@@ -8,7 +8,7 @@ from typing import Any
 
 from . import _abi as abi
 from ._errors import ScnOverflowError, ScnTypeError, ScnValueError
-from ._lib import Handle, options, plain
+from ._lib import Handle, invoke, options, plain
 
 #: numpy's kind and item size -> type tag. bool is read as uint8, which it is.
 VALUE_TAGS = {
@@ -28,14 +28,19 @@ DTYPES = {tag: code for code, tag in VALUE_TAGS.items() if code != "b1"}
 
 
 class View:
-    """An ``ScnMatrix`` that borrows a Python object's arrays and keeps them alive."""
+    """An ``ScnMatrix`` that borrows a Python object's arrays and keeps them alive.
 
-    def __init__(self, matrix: Any, name: str = "X"):
+    ``asks``: whether to find out, where scipy does not know, if the matrix is canonical, which is then remembered. Functions
+    that read the order of the indices would look for themselves, in each call; for others it is False.
+    """
+
+    def __init__(self, matrix: Any, name: str = "X", *, asks: bool = True):
         self.keep: list[Any] = []
         self.struct = options("ScnMatrix")
         self.source = matrix
         if is_sparse(matrix):
             self._sparse(matrix, name)
+            self._flag(matrix, asks)
         else:
             self._dense(matrix, name)
 
@@ -62,9 +67,26 @@ class View:
         s.indptr, s.indptr_type = self._indices(matrix.indptr, f"{name}.indptr")
         s.indices, s.index_type = self._indices(matrix.indices, f"{name}.indices")
         s.values, s.value_type = self._values(matrix.data, f"{name}.data")
-        # Only what scipy has found out already: asking it would cost a pass of its own.
-        if getattr(matrix, "_has_canonical_format", None) is True:
-            s.flags = abi.SCN_MATRIX_CANONICAL
+
+    def _flag(self, matrix: Any, asks: bool) -> None:
+        canonical = _known_canonical(matrix)
+        if canonical is None and asks:
+            try:
+                canonical = self.is_canonical()
+            except ScnValueError:
+                pass  # the call that this view is for says what is wrong
+        if canonical:
+            self.struct.flags = abi.SCN_MATRIX_CANONICAL
+
+    def is_canonical(self) -> bool:
+        """Whether the indices of each line ascend without repeats, read now. scipy's object remembers that they do."""
+        found = ctypes.c_uint8()
+        invoke("scn_matrix_is_canonical", self, ctypes.addressof(found))
+        canonical = bool(found.value)
+        # A no is told only where scipy says yes: it would not forget it when the indices are sorted in place.
+        if self.is_sparse and canonical != bool(_known_canonical(self.source)):
+            remember_canonical(self.source, canonical)
+        return canonical
 
     def _indices(self, array: Any, name: str) -> tuple[int, int]:
         code = array.dtype.kind + str(array.dtype.itemsize)
@@ -124,6 +146,19 @@ class View:
         s.stride = max(stride, 0)
         self.dense = array
         s.values, s.value_type = self._values(array, name)
+
+
+def _known_canonical(matrix: Any) -> bool | None:
+    """What scipy knows of a matrix without a look at its indices, which would cost a pass of its own; None for nothing."""
+    return getattr(matrix, "_has_canonical_format", None) if getattr(matrix, "_has_sorted_indices", True) else False
+
+
+def remember_canonical(matrix: Any, canonical: bool) -> None:
+    """Tells scipy's object. One that takes no attributes works as well, and is asked again."""
+    try:
+        matrix.has_sorted_indices = matrix.has_canonical_format = canonical
+    except Exception:
+        pass
 
 
 def is_sparse(matrix: Any) -> bool:

@@ -5,22 +5,25 @@ from __future__ import annotations
 from typing import Any, Sequence
 
 from ._lib import invoke
-from ._matrix import VALUE_TAGS, View
+from ._matrix import VALUE_TAGS, View, remember_canonical
 
 
 def is_float(dtype: Any) -> bool:
     return dtype.kind == "f" and dtype.itemsize in (4, 8)
 
 
-def change(name: str, matrix: Any, before: Sequence[Any], after: Sequence[Any] = (), *, integers: str, inplace: bool) -> Any:
+def change(
+    name: str, matrix: Any, before: Sequence[Any], after: Sequence[Any] = (), *, integers: str, inplace: bool, asks: bool = True
+) -> Any:
     """Calls ``name`` (or ``name_inplace``) and returns the changed matrix.
 
     Floats keep their type; integer matrices become ``integers``. A matrix that cannot be changed in place (integers,
-    arrays that are read-only or not contiguous) is changed in a copy.
+    arrays that are read-only or not contiguous) is changed in a copy. ``asks`` is that of :class:`View`: whether the order
+    of the indices matters, which is so for logarithms, as that of a repeated element is not the sum of its parts' logarithms.
     """
     import numpy as np
 
-    view = View(matrix)
+    view = View(matrix, asks=asks)
     array = matrix.data if view.is_sparse else matrix
     if inplace and is_float(array.dtype) and _own_memory(view, array):
         invoke(f"{name}_inplace", view, *before, *after)
@@ -34,7 +37,7 @@ def change(name: str, matrix: Any, before: Sequence[Any], after: Sequence[Any] =
     if view.is_sparse:
         made = type(matrix)((values, matrix.indices[: s.nnz].copy(), matrix.indptr.copy()), shape=matrix.shape, copy=False)
         if s.flags:
-            made.has_canonical_format = True
+            remember_canonical(made, True)
         return made
     lines, length = (s.n_obs, s.n_vars) if s.major == 0 else (s.n_vars, s.n_obs)
     made = values.reshape(lines, length)

@@ -16,6 +16,7 @@ _MEMBERS: dict[str, str] = {
     "filter_cells": "_filter",
     "filter_genes": "_filter",
     "highly_variable_genes": "_highly_variable_genes",
+    "is_canonical": "_validate",
     "loess": "_loess",
     "log1p": "_log1p",
     "median": "_reduce",

@@ -58,7 +58,7 @@ def sum_duplicates(X: Any) -> sp.csr_matrix | sp.csc_matrix:
         scipy csr or csc.
     """
     handle = sparse_handle()
-    invoke("scn_matrix_sum_duplicates", View(X), handle.out)
+    invoke("scn_matrix_sum_duplicates", View(X, asks=False), handle.out)
     return to_scipy(handle)
 
 

@@ -25,7 +25,7 @@ def normalize_relative(X: Any, *, scale_factor: float = 1e4, inplace: bool = Fal
     -------
     Values in the type of `X`, float32 for integers. A cell without counts stays as it is.
     """
-    return change("scn_pp_normalize_relative", X, [float(scale_factor)], integers="f4", inplace=inplace)
+    return change("scn_pp_normalize_relative", X, [float(scale_factor)], integers="f4", inplace=inplace, asks=False)
 
 
 def normalize_clr(X: Any, *, margin: int = 1, inplace: bool = False) -> Any:

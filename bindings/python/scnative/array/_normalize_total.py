@@ -93,5 +93,5 @@ def _normalize(
     n_obs, n_vars = shape if shape is not None and len(shape) == 2 else (0, 0)
     factors, highly, target = np.empty(n_obs), np.zeros(n_vars, "u1"), ctypes.c_double()
     beside = [factors, n_obs, highly, n_vars, ctypes.addressof(target)]
-    changed = change(name, X, [chosen], beside, integers="f4", inplace=inplace)
+    changed = change(name, X, [chosen], beside, integers="f4", inplace=inplace, asks=name == "scn_pp_normalize_log1p")
     return Normalized(changed, factors, target.value, highly.view(bool))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .. import _abi as abi
 from .._lib import invoke, options
-from .._matrix import VALUE_TAGS, View
+from .._matrix import VALUE_TAGS, View, remember_canonical
 
 if TYPE_CHECKING:
     import numpy as np
@@ -101,7 +101,9 @@ def scale(
     if view.is_sparse and not zero_center:
         if copy or not is_float:
             out = X.astype(X.dtype if is_float else np.float64, copy=True)
-        invoke("scn_pp_scale_inplace", View(out), *how, *moments)
+            if view.struct.flags:
+                remember_canonical(out, True)
+        invoke("scn_pp_scale_inplace", View(out, asks=False), *how, *moments)
     elif not view.is_sparse and is_float and not copy and _is_borrowed(view, X):
         invoke("scn_pp_scale_inplace", view, *how, *moments)
     else:
