@@ -86,6 +86,11 @@ impl<I: Index> Lines for ConvertedLines<'_, I> {
     }
 
     #[inline(always)]
+    fn count_below(&self, major: usize, among: Range<usize>, bound: usize) -> usize {
+        self.pattern.count_indices_below(major, among, bound)
+    }
+
+    #[inline(always)]
     fn for_each(&self, major: usize, mut f: impl FnMut(usize, f64)) {
         let pattern = self.pattern;
         in_blocks(self.values, pattern.range(major), |k, x| {
@@ -94,11 +99,12 @@ impl<I: Index> Lines for ConvertedLines<'_, I> {
     }
 
     #[inline(always)]
-    fn for_each_of(&self, major: usize, range: Range<usize>, mut f: impl FnMut(usize, f64)) {
+    fn for_each_of(&self, here: (usize, Range<usize>), later: (usize, Range<usize>), mut f: impl FnMut(usize, f64)) {
         let pattern = self.pattern;
-        let line = pattern.range(major);
-        let (start, end) = ((line.start + range.start).min(line.end), (line.start + range.end).min(line.end));
-        in_blocks(self.values, start..end, |k, x| f((pattern.indices[k].to_i64() - pattern.base) as usize, x));
+        self.prefetch(later.0, later.1);
+        in_blocks(self.values, pattern.stored(here), |k, x| {
+            f((pattern.indices[k].to_i64() - pattern.base) as usize, x)
+        });
     }
 
     #[inline(always)]
@@ -152,13 +158,18 @@ impl Lines for ConvertedDenseLines<'_> {
     }
 
     #[inline(always)]
+    fn count_below(&self, _major: usize, among: Range<usize>, bound: usize) -> usize {
+        bound.clamp(among.start, among.end) - among.start
+    }
+
+    #[inline(always)]
     fn for_each(&self, major: usize, f: impl FnMut(usize, f64)) {
         self.for_each_in(major, 0..self.n_minor, f);
     }
 
     #[inline(always)]
-    fn for_each_of(&self, major: usize, range: Range<usize>, f: impl FnMut(usize, f64)) {
-        self.for_each_in(major, range, f);
+    fn for_each_of(&self, here: (usize, Range<usize>), _later: (usize, Range<usize>), f: impl FnMut(usize, f64)) {
+        self.for_each_in(here.0, here.1, f);
     }
 
     #[inline(always)]

@@ -6,7 +6,7 @@
 
 use super::density::Density;
 use super::moments::{Summed, sum_lines};
-use super::strips::parts;
+use super::strips::{Part, parts};
 use super::{Axis, Groups, Lines, Matrix, Value};
 use crate::error::Result;
 use crate::parallel::{Ctx, balanced_ranges};
@@ -96,9 +96,6 @@ pub(super) fn pass<F: Fold>(
     })
 }
 
-/// Values that are scattered between two looks ahead.
-const BLOCK: usize = 64;
-
 /// Adds the members' lines, in their order, to the accumulators of these genes.
 fn scatter<F: Fold, L: Lines>(
     lines: L,
@@ -109,15 +106,13 @@ fn scatter<F: Fold, L: Lines>(
     map: impl Map,
 ) {
     let first = genes.start;
-    for part in parts(&lines, groups, members, genes) {
-        for block in part.blocks(&lines, BLOCK) {
-            lines.for_each_of(part.cell, block, |gene, x| {
-                // Lines wrongly said to be sorted have others among them.
-                if let Some(fold) = row.get_mut(gene.wrapping_sub(first)) {
-                    fold.add(map.of(gene, x.to_f64()));
-                }
-            });
-        }
+    for Part { cell, here, later, there } in parts(&lines, groups, members, genes) {
+        lines.for_each_of((cell, here), (later, there), |gene, x| {
+            // Lines wrongly said to be sorted have others among them.
+            if let Some(fold) = row.get_mut(gene.wrapping_sub(first)) {
+                fold.add(map.of(gene, x.to_f64()));
+            }
+        });
     }
 }
 

@@ -28,11 +28,15 @@ pub trait Lines: Sync {
     /// Which stored values of a (sorted) line have positions in `minors`, as a range of `k`.
     fn find(&self, major: usize, minors: Range<usize>) -> Range<usize>;
 
+    /// How many of these stored values of a line have positions below `bound`. All are looked at, in vectors.
+    fn count_below(&self, major: usize, among: Range<usize>, bound: usize) -> usize;
+
     /// Calls `f(position, value)` for the stored values of a line, in their order.
     fn for_each(&self, major: usize, f: impl FnMut(usize, Self::V));
 
-    /// Calls `f(position, value)` for these stored values of a line, in their order; a range beyond its end is cut off.
-    fn for_each_of(&self, major: usize, range: Range<usize>, f: impl FnMut(usize, Self::V));
+    /// Calls `f(position, value)` for these stored values of a line, in their order, and on the way asks memory for others
+    /// of a later line. Both as (line, range of `k`); what is beyond a line's end is cut off.
+    fn for_each_of(&self, here: (usize, Range<usize>), later: (usize, Range<usize>), f: impl FnMut(usize, Self::V));
 
     /// Writes the positions of the stored values of a line from the `k`-th on, as many as there is room for.
     fn positions(&self, major: usize, k: usize, out: &mut [usize]);
@@ -58,6 +62,13 @@ impl<'a, V, I: Index> SparseLines<'a, V, I> {
     #[inline(always)]
     pub fn range(&self, major: usize) -> Range<usize> {
         self.indptr[major] as usize..self.indptr[major + 1] as usize
+    }
+
+    /// The places of the stored values `k` of a line; what is beyond its end is cut off.
+    #[inline(always)]
+    pub(super) fn stored(&self, (major, k): (usize, Range<usize>)) -> Range<usize> {
+        let line = self.range(major);
+        (line.start + k.start).min(line.end)..(line.start + k.end).min(line.end)
     }
 
     /// How many of a line's indices are below `bound`.
@@ -94,6 +105,16 @@ impl<'a, V, I: Index> SparseLines<'a, V, I> {
         let start = if minors.start == 0 { 0 } else { self.below(indices, minors.start) };
         let end = if minors.end >= self.n_minor { indices.len() } else { self.below(indices, minors.end) };
         start..end.max(start)
+    }
+
+    #[inline(always)]
+    pub(super) fn count_indices_below(&self, major: usize, among: Range<usize>, bound: usize) -> usize {
+        let (among, bound) = (&self.indices(major)[among], bound as i64 + self.base);
+        if bound > I::MAX {
+            return among.len();
+        }
+        let bound = I::from_i64(bound);
+        among.iter().map(|&i| u32::from(i < bound)).sum::<u32>() as usize
     }
 
     /// Calls `f(position, b)` for the positions of a line, `b` being what lies beside each.
@@ -164,6 +185,11 @@ impl<V: Value, I: Index> Lines for SparseLines<'_, V, I> {
     }
 
     #[inline(always)]
+    fn count_below(&self, major: usize, among: Range<usize>, bound: usize) -> usize {
+        self.count_indices_below(major, among, bound)
+    }
+
+    #[inline(always)]
     fn for_each(&self, major: usize, mut f: impl FnMut(usize, V)) {
         let range = self.range(major);
         for (i, &v) in self.indices[range.clone()].iter().zip(&self.values[range]) {
@@ -172,12 +198,26 @@ impl<V: Value, I: Index> Lines for SparseLines<'_, V, I> {
     }
 
     #[inline(always)]
-    fn for_each_of(&self, major: usize, range: Range<usize>, mut f: impl FnMut(usize, V)) {
-        let line = self.range(major);
-        let (start, end) = ((line.start + range.start).min(line.end), (line.start + range.end).min(line.end));
-        for (i, &v) in self.indices[start..end].iter().zip(&self.values[start..end]) {
-            f((i.to_i64() - self.base) as usize, v);
+    fn for_each_of(&self, here: (usize, Range<usize>), later: (usize, Range<usize>), mut f: impl FnMut(usize, V)) {
+        // A line of the cache of indices, and of values if these are as large: asked for one by one, as memory takes only so
+        // many requests at a time, and the reads in between would wait for their turn.
+        const AT_ONCE: usize = 16;
+        let (here, later) = (self.stored(here), self.stored(later));
+        let mut ahead = later.step_by(AT_ONCE);
+        let mut look_ahead = || {
+            let k = ahead.next()?;
+            prefetch(self.indices, k);
+            (0..size_of::<V>()).step_by(4).for_each(|i| prefetch(self.values, k + 4 * i));
+            Some(())
+        };
+        let (indices, values) = (&self.indices[here.clone()], &self.values[here]);
+        for (indices, values) in indices.chunks(AT_ONCE).zip(values.chunks(AT_ONCE)) {
+            look_ahead();
+            for (i, &v) in indices.iter().zip(values) {
+                f((i.to_i64() - self.base) as usize, v);
+            }
         }
+        while look_ahead().is_some() {}
     }
 
     #[inline(always)]
@@ -252,6 +292,11 @@ impl<V: Value> Lines for DenseLines<'_, V> {
     }
 
     #[inline(always)]
+    fn count_below(&self, _major: usize, among: Range<usize>, bound: usize) -> usize {
+        bound.clamp(among.start, among.end) - among.start
+    }
+
+    #[inline(always)]
     fn for_each(&self, major: usize, mut f: impl FnMut(usize, V)) {
         for (k, &v) in self.line(major).iter().enumerate() {
             f(k, v);
@@ -259,8 +304,8 @@ impl<V: Value> Lines for DenseLines<'_, V> {
     }
 
     #[inline(always)]
-    fn for_each_of(&self, major: usize, range: Range<usize>, f: impl FnMut(usize, V)) {
-        self.for_each_in(major, range, f);
+    fn for_each_of(&self, here: (usize, Range<usize>), _later: (usize, Range<usize>), f: impl FnMut(usize, V)) {
+        self.for_each_in(here.0, here.1, f);
     }
 
     #[inline(always)]

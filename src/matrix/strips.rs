@@ -4,16 +4,16 @@
 //! unless it is told, it waits for memory at each part, about as long as the additions take.
 
 use super::{Groups, Lines};
-use std::hint::select_unpredictable;
+use crate::simd::widest;
 use std::ops::Range;
 
-/// What one cell has of the genes, and what a later one will have.
+/// What one cell has of the genes, and what a later one probably has.
 pub(crate) struct Part {
     pub cell: usize,
     /// Which stored values of its line.
     pub here: Range<usize>,
-    later: usize,
-    there: Range<usize>,
+    pub later: usize,
+    pub there: Range<usize>,
 }
 
 impl Part {
@@ -21,9 +21,10 @@ impl Part {
     #[inline(always)]
     pub fn blocks<L: Lines>(&self, lines: &L, len: usize) -> impl Iterator<Item = Range<usize>> {
         self.here.clone().step_by(len).map(move |k| {
-            let ahead = self.there.start + (k - self.here.start);
-            lines.prefetch(self.later, ahead..(ahead + len).min(self.there.end));
-            k..(k + len).min(self.here.end)
+            let (end, ahead) = ((k + len).min(self.here.end), self.there.start + (k - self.here.start));
+            let rest = ahead..self.there.end;
+            lines.prefetch(self.later, if end == self.here.end { rest } else { ahead..(ahead + len).min(rest.end) });
+            k..end
         })
     }
 }
@@ -37,19 +38,10 @@ pub(crate) fn parts<L: Lines>(
     genes: Range<usize>,
 ) -> impl Iterator<Item = Part> {
     let last = members.end.saturating_sub(1);
-    let cell = move |member: usize| groups.member(member.min(last));
     let mut strip = Strip::new(lines, genes);
-    let mut found = [members.start, members.start + 1].map(|member| match members.is_empty() {
-        true => 0..0,
-        false => strip.find(cell(member)),
-    });
     members.map(move |member| {
-        let later = cell(member + 2);
-        strip.foresee(cell(member + 4));
-        let there = strip.find(later);
-        let [here, next] = std::mem::take(&mut found);
-        found = [next, there.clone()];
-        Part { cell: cell(member), here, later, there }
+        let (cell, later) = (groups.member(member), groups.member((member + AHEAD).min(last)));
+        Part { cell, here: strip.find(cell), later, there: strip.foresee(later) }
     })
 }
 
@@ -62,8 +54,11 @@ struct Strip<'a, L> {
     ends: f64,
 }
 
-/// How far from where it usually is a bound is searched for first.
-const AROUND: usize = 64;
+/// How many cells memory is asked ahead for.
+const AHEAD: usize = 2;
+
+/// How far from where it usually is a bound is looked for first.
+const AROUND: usize = 48;
 
 impl<'a, L: Lines> Strip<'a, L> {
     fn new(lines: &'a L, genes: Range<usize>) -> Self {
@@ -92,35 +87,26 @@ impl<'a, L: Lines> Strip<'a, L> {
         begin..end
     }
 
-    /// Asks memory for what `find` will look at first.
-    fn foresee(&self, cell: usize) {
-        let around = |part: f64| {
-            let k = (self.stored(cell) as f64 * part) as usize;
-            self.lines.prefetch(cell, k.saturating_sub(AROUND)..k + AROUND);
-        };
-        if self.genes.start > 0 {
-            around(self.begins);
-        }
-        if self.genes.end < self.lines.n_minor() {
-            around(self.ends);
-        }
+    /// What the cell usually has of these genes, and where `find` will look first.
+    fn foresee(&self, cell: usize) -> Range<usize> {
+        let n = self.stored(cell);
+        let usual = |part: f64| (n as f64 * part) as usize;
+        let begin = if self.genes.start > 0 { usual(self.begins).saturating_sub(AROUND) } else { 0 };
+        let end = if self.genes.end < self.lines.n_minor() { (usual(self.ends) + AROUND).min(n) } else { n };
+        begin..end
     }
 
-    /// How many of the `n` stored values have positions below `bound`. Where the search goes is chosen without a branch:
-    /// half of the branches would be foreseen wrongly.
+    /// How many of the `n` stored values have positions below `bound`. Around where they usually end all are looked at:
+    /// a search would go wrong ways, as half of its branches would be foreseen wrongly.
     fn below(&self, cell: usize, n: usize, bound: usize, part: f64) -> usize {
-        let is_below = |k: usize| self.lines.minor(cell, k) < bound;
         let usual = (n as f64 * part) as usize;
-        let (mut begin, end) = (usual.saturating_sub(AROUND), (usual + AROUND).min(n));
-        if (begin > 0 && !is_below(begin - 1)) || (end < n && is_below(end)) {
-            return self.lines.find(cell, 0..bound).len();
-        }
-        let mut len = end - begin;
-        while len > 1 {
-            let half = len / 2;
-            begin = select_unpredictable(is_below(begin + half - 1), begin + half, begin);
-            len -= half;
-        }
-        begin + usize::from(len == 1 && is_below(begin))
+        let (begin, end) = (usual.saturating_sub(AROUND), (usual + AROUND).min(n));
+        let k = begin
+            + widest(
+                #[inline(always)]
+                || self.lines.count_below(cell, begin..end, bound),
+            );
+        let is_around = (k > begin || begin == 0) && (k < end || end == n);
+        if is_around { k } else { self.lines.find(cell, 0..bound).len() }
     }
 }
