@@ -335,6 +335,30 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_line_has_the_bits_of_its_values() {
+        fn check<T: Real>(bits: impl Fn(T) -> u64) {
+            let values: Vec<T> = (0..1003).map(|i| T::from_f64(f64::from(i * 181 % 1009 - 3) * 0.37)).collect();
+            for (divisor, times) in [(Some(T::from_f64(1.7)), None), (Some(T::from_f64(1.7)), Some(1e4)), (None, None)]
+            {
+                for base in [None, Some(2.0)] {
+                    let change = Change { log1p: true, times, base, ..Default::default() };
+                    let mut line = values.clone();
+                    let wrong = change_values(&mut line, divisor, &change);
+                    let mut one_by_one = values.clone();
+                    let mut any = false;
+                    one_by_one.chunks_mut(1).for_each(|one| any |= change_each(one, divisor, &change));
+                    assert_eq!(wrong, any);
+                    for (a, b) in line.into_iter().zip(one_by_one) {
+                        assert!(bits(a) == bits(b) || a.to_f64().is_nan() && b.to_f64().is_nan());
+                    }
+                }
+            }
+        }
+        check(|x: f32| u64::from(x.to_bits()));
+        check(f64::to_bits);
+    }
+
+    #[test]
     fn vectors_tally_and_look_up_as_plain_code_does() {
         let table: [f32; TABLE] = std::array::from_fn(|i| 100.0 + i as f32);
         for n in [0, 1, 15, 16, 100, 2048, 2049, 5000] {
