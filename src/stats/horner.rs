@@ -3,8 +3,8 @@
 /// The polynomial of these coefficients, that of the lowest power first.
 #[inline(always)]
 pub(super) fn horner<const N: usize>(coefficients: &[f64; N], x: f64) -> f64 {
-    let mut sum = 0.0;
-    for coefficient in coefficients.iter().rev() {
+    let mut sum = coefficients[N - 1];
+    for coefficient in coefficients[..N - 1].iter().rev() {
         sum = sum * x + coefficient;
     }
     sum
