@@ -248,15 +248,18 @@ impl<P: Pair> Sorter<P> {
         let width = bits.div_ceil(bits.div_ceil(DIGIT));
         let values = 1 << width;
         let digit = |pair: &P, place: u32| ((pair.ordinal() - least) >> (place * width)) as usize % values;
-        // All digits are counted in one pass, three even where there are fewer.
+        // All digits are counted in one pass.
         self.ends.clear();
         self.ends.resize(DIGITS as usize * values, 0);
         let (first, rest) = self.ends.split_at_mut(values);
         let (second, third) = rest.split_at_mut(values);
+        let three = bits > 2 * width;
         for pair in &*pairs {
             first[digit(pair, 0)] += 1;
             second[digit(pair, 1)] += 1;
-            third[digit(pair, 2)] += 1;
+            if three {
+                third[digit(pair, 2)] += 1;
+            }
         }
         for (place, ends) in (0..bits.div_ceil(width)).zip(self.ends.chunks_exact_mut(values)) {
             place_by(pairs, &mut self.spare, ends, |pair| digit(pair, place));

@@ -56,12 +56,12 @@ fn expanded_p_values(t: &[f64], df: &[f64], p: &mut [f64]) {
     let all = widest_f64(
         #[inline(always)]
         || {
-            let (mut given, mut steps) = ([[1.0; TOGETHER]; 2], [[0.0; TOGETHER]; 5]);
-            let ([ts, dfs], [ys, xs, tails, lacks, ps]) = (&mut given, &mut steps);
+            let (mut given, mut steps) = ([[1.0; TOGETHER]; 2], [[0.0; TOGETHER]; 6]);
+            let ([ts, dfs], [us, ys, xs, tails, lacks, ps]) = (&mut given, &mut steps);
             ts[..t.len()].copy_from_slice(t);
             dfs[..df.len()].copy_from_slice(df);
             for i in 0..TOGETHER {
-                (ys[i], xs[i]) = transformed(ts[i], dfs[i]);
+                (us[i], ys[i], xs[i]) = transformed(ts[i], dfs[i]);
             }
             for i in 0..TOGETHER {
                 tails[i] = erfcx(xs[i]);
@@ -70,7 +70,7 @@ fn expanded_p_values(t: &[f64], df: &[f64], p: &mut [f64]) {
                 lacks[i] = lacking(xs[i], ys[i], dfs[i]);
             }
             for i in 0..TOGETHER {
-                ps[i] = joined(ts[i], dfs[i], ys[i], tails[i] + lacks[i]);
+                ps[i] = joined(ts[i], dfs[i], us[i], ys[i], tails[i] + lacks[i]);
             }
             *ps
         },
@@ -84,11 +84,12 @@ fn order(df: f64) -> f64 {
     0.5 * df - 0.25
 }
 
-/// y and x.
+/// t^2 / df, y and x.
 #[inline(always)]
-fn transformed(t: f64, df: f64) -> (f64, f64) {
-    let y = Log1p::log1p(t * t / df);
-    (y, (order(df) * y).sqrt())
+fn transformed(t: f64, df: f64) -> (f64, f64, f64) {
+    let u = t * t / df;
+    let y = Log1p::log1p(u);
+    (u, y, (order(df) * y).sqrt())
 }
 
 /// What erfcx(x) lacks.
@@ -101,8 +102,8 @@ fn lacking(x: f64, y: f64, df: f64) -> f64 {
 
 /// p, which is 1 for t = 0 whatever the degrees of freedom.
 #[inline(always)]
-fn joined(t: f64, df: f64, y: f64, tail: f64) -> f64 {
-    let (u, nu) = (t * t / df, order(df));
+fn joined(t: f64, df: f64, u: f64, y: f64, tail: f64) -> f64 {
+    let nu = order(df);
     let p = exp_of_negative(-(nu * y)) * tail;
     let p = if p > 1.0 { 1.0 } else { p };
     // exp(2) - 1, and where nothing overflows or vanishes on the way.
@@ -544,8 +545,8 @@ mod tests {
         // Through a function that cannot be vectorised over.
         let alone = std::hint::black_box(
             (|t, df| {
-                let (y, x) = transformed(t, df);
-                joined(t, df, y, erfcx(x) + lacking(x, y, df))
+                let (u, y, x) = transformed(t, df);
+                joined(t, df, u, y, erfcx(x) + lacking(x, y, df))
             }) as fn(f64, f64) -> f64,
         );
         for i in 0..p.len() {

@@ -94,6 +94,15 @@ impl FoldChange {
         })
     }
 
+    /// What is compared, of each gene of a row: for rows that many are compared with.
+    pub(super) fn levels(&self, row: Row) -> Vec<f64> {
+        let mut levels = vec![0.0; row.sums.len()];
+        for (i, levels) in levels.chunks_mut(TOGETHER).enumerate() {
+            self.fill_levels(row, i * TOGETHER..i * TOGETHER + levels.len(), levels);
+        }
+        levels
+    }
+
     /// Writes the log fold changes of some genes.
     pub(super) fn fill(&self, group: Row, other: Row, out: &mut [f64]) {
         widest_f64(
@@ -103,7 +112,10 @@ impl FoldChange {
                 for (i, out) in out.chunks_mut(TOGETHER).enumerate() {
                     let genes = i * TOGETHER..i * TOGETHER + out.len();
                     for (row, levels) in [group, other].into_iter().zip(&mut levels) {
-                        self.levels(row, genes.clone(), levels);
+                        match row.levels.get(genes.clone()) {
+                            Some(known) => levels[..known.len()].copy_from_slice(known),
+                            None => self.fill_levels(row, genes.clone(), levels),
+                        }
                     }
                     self.compare(&levels, out);
                 }
@@ -113,7 +125,7 @@ impl FoldChange {
 
     /// What is compared: the means or sums of some genes, with the pseudocount.
     #[inline(always)]
-    fn levels(&self, row: Row, genes: Range<usize>, levels: &mut [f64]) {
+    fn fill_levels(&self, row: Row, genes: Range<usize>, levels: &mut [f64]) {
         #[inline(always)]
         fn each(column: &[f64], levels: &mut [f64], of: impl Fn(f64) -> f64) {
             levels.iter_mut().zip(column).for_each(|(level, &x)| *level = of(x));
@@ -136,7 +148,10 @@ impl FoldChange {
         let log_base = log2(self.base);
         match self.convention {
             Convention::ScanpyV1 | Convention::ScanpyV2 => {
-                pairs.for_each(|(out, (a, b))| *out = log2(a / b) / log_base)
+                pairs.for_each(|(out, (a, b))| *out = log2(a / b));
+                if log_base != 1.0 {
+                    out.iter_mut().for_each(|out| *out /= log_base);
+                }
             }
             Convention::Difference => pairs.for_each(|(out, (a, b))| *out = a - b),
             _ => pairs.for_each(|(out, (&a, &b))| *out = log2(a) / log_base - log2(b) / log_base),
@@ -159,6 +174,7 @@ mod tests {
             variances: &[],
             nonzeros: &[],
             unlogged: std::slice::from_ref(&side.unlogged),
+            levels: &[],
         });
         let mut out = [0.0];
         fold_change.fill(group, other, &mut out);

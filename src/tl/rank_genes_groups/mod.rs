@@ -360,6 +360,15 @@ impl Compared<'_> {
     ) {
         let wanted = &self.wanted;
         let is_reference = self.options.reference == Reference::Group(group);
+        let scores = if wanted.scores {
+            if self.wilcoxon.is_some() {
+                row.scores.copy_from_slice(scores);
+            }
+            &mut *row.scores
+        } else {
+            scores
+        };
+        let pvals = if wanted.pvals { &mut *row.pvals } else { pvals };
         if let Some(sides) = &self.sides {
             for (genes, own, other) in sides.pieces(group) {
                 if self.wilcoxon.is_none() && self.wanted_tested() {
@@ -406,12 +415,6 @@ impl Compared<'_> {
         }
         if wanted.pvals_adj {
             adjust_with(self.options.correction, pvals, row.pvals_adj, adjusting);
-        }
-        if wanted.pvals {
-            row.pvals.copy_from_slice(pvals);
-        }
-        if wanted.scores {
-            row.scores.copy_from_slice(scores);
         }
         if wanted.u {
             row.u.copy_from_slice(u);
@@ -546,4 +549,95 @@ fn survey<V: Value>(values: &[V]) -> (bool, bool) {
     let zero = V::default();
     let whole = values.iter().all(|&v| v >= zero && v.to_f64().fract() == 0.0);
     (whole, values.iter().any(|&v| v != zero))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::matrix::ValueSlice;
+
+    const SHAPE: (usize, usize) = (70, 600);
+
+    /// A third of the values are not zero; the first gene varies little about 50.
+    fn example() -> Vec<f64> {
+        let noise = |i: usize| (i * 7919 % 1009) as f64 / 1009.0;
+        let value = |i: usize| match (i % SHAPE.1, noise(i)) {
+            (0, noise) => 50.0 + 1e-3 * noise,
+            (_, noise) if noise < 1.0 / 3.0 => 5.0 * noise + 0.1,
+            _ => 0.0,
+        };
+        (0..SHAPE.0 * SHAPE.1).map(value).collect()
+    }
+
+    fn rank(threads: usize, major: Axis, table: &[f64], options: &Options) -> Result<Ranked> {
+        let turned: Vec<f64> =
+            (0..SHAPE.1).flat_map(|gene| table.iter().skip(gene).step_by(SHAPE.1).copied()).collect();
+        let (values, stride) = if major == Axis::Obs { (table, SHAPE.1) } else { (&turned[..], SHAPE.0) };
+        let matrix = Matrix::dense(major, SHAPE, ValueSlice::F64(values), stride)?;
+        // Ten groups, and cells in none.
+        let labels: Vec<i32> = (0..SHAPE.0).map(|cell| (cell * cell + cell / 7) as i32 % 11 - 1).collect();
+        let groups = Groups::new(labels, 10, SHAPE.0, "groups")?;
+        let wanted = Wanted {
+            scores: true,
+            pvals: true,
+            ln_pvals: true,
+            pvals_adj: true,
+            log_fold_changes: true,
+            means: true,
+            means_reference: true,
+            fractions: true,
+            fractions_reference: true,
+            ..Default::default()
+        };
+        rank_genes_groups(&Ctx::new(threads), &matrix, &groups, options, &wanted)
+    }
+
+    #[test]
+    fn t_tests_have_the_same_bits_in_each_layout_and_at_each_thread_count() {
+        use fold_change::Convention::{Difference, ScanpyV1, ScanpyV2};
+        let table = example();
+        let bits = |column: &[f64]| column.iter().map(|x| x.to_bits()).collect::<Vec<_>>();
+        for method in [Method::TTest, Method::TTestOverestimVar, Method::Student] {
+            for convention in [ScanpyV1, ScanpyV2, Difference] {
+                let options = Options {
+                    method,
+                    reference: Reference::Group(3),
+                    fold_change: FoldChange { convention, ..Default::default() },
+                    ..Default::default()
+                };
+                let [first, others @ ..] = [(1, Axis::Obs), (1, Axis::Var), (2, Axis::Obs), (2, Axis::Var)]
+                    .map(|(threads, major)| rank(threads, major, &table, &options).unwrap());
+                assert!(first.means.iter().all(|mean| mean.is_finite()));
+                for other in others {
+                    for (a, b) in [
+                        (&first.scores, &other.scores),
+                        (&first.pvals, &other.pvals),
+                        (&first.ln_pvals, &other.ln_pvals),
+                        (&first.pvals_adj, &other.pvals_adj),
+                        (&first.log_fold_changes, &other.log_fold_changes),
+                        (&first.means, &other.means),
+                        (&first.means_reference, &other.means_reference),
+                        (&first.fractions, &other.fractions),
+                        (&first.fractions_reference, &other.fractions_reference),
+                    ] {
+                        assert_eq!(bits(a), bits(b), "{method:?} {convention:?}");
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_value_that_is_no_number_is_named() {
+        // Cell 14 is in no group.
+        for (cell, reference) in [(5, Reference::Group(3)), (5, Reference::Rest), (14, Reference::Rest)] {
+            let mut table = example();
+            table[cell * SHAPE.1 + 4] = f64::NAN;
+            let options = Options { reference, ..Default::default() };
+            for (threads, major) in [(1, Axis::Obs), (2, Axis::Obs), (2, Axis::Var)] {
+                let error = rank(threads, major, &table, &options).unwrap_err();
+                assert_eq!(error.message, format!("matrix: the value of cell {cell}, gene 4 is NaN, must be finite"));
+            }
+        }
+    }
 }

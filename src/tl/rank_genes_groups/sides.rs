@@ -51,6 +51,8 @@ pub(super) struct Row<'a> {
     pub variances: &'a [f64],
     pub nonzeros: &'a [f64],
     pub unlogged: &'a [f64],
+    /// What fold changes compare, where it is known already.
+    pub levels: &'a [f64],
 }
 
 impl Row<'_> {
@@ -100,6 +102,7 @@ impl Table {
             variances: &self.variances[of(&self.variances)],
             nonzeros: &self.nonzeros[of(&self.nonzeros)],
             unlogged: &self.unlogged[of(&self.unlogged)],
+            levels: &[],
         }
     }
 
@@ -176,6 +179,8 @@ pub(super) struct Sides {
     groups: Table,
     /// The rest of each group, for one piece of the genes after the other; nothing if the reference is a group.
     rests: Vec<Table>,
+    /// What fold changes compare of the reference group, which is the same for all; nothing if they compare with the rest.
+    levels: Vec<f64>,
 }
 
 impl Sides {
@@ -218,14 +223,18 @@ impl Sides {
             let made = ctx.step(1, steps, || aggregate_mapped(ctx, matrix, Axis::Obs, groups, sums, unlogged))?;
             table.unlogged = made.sums;
         }
-        let rests = match options.reference {
+        let (mut rests, mut levels) = (Vec::new(), Vec::new());
+        match options.reference {
             Reference::Rest => {
                 let pieces: Vec<_> = even_ranges(table.n_vars, PIECE).collect();
-                ctx.map(pieces.len(), |piece| Ok(table.leave_one_out(n_groups, pieces[piece].clone())))?
+                rests = ctx.map(pieces.len(), |piece| Ok(table.leave_one_out(n_groups, pieces[piece].clone())))?;
             }
-            Reference::Group(_) => Vec::new(),
-        };
-        Ok(Self { reference: options.reference, groups: table, rests })
+            Reference::Group(reference) if wanted.log_fold_changes => {
+                levels = options.fold_change.levels(table.row(reference, 0..table.n_vars));
+            }
+            Reference::Group(_) => {}
+        }
+        Ok(Self { reference: options.reference, groups: table, rests, levels })
     }
 
     /// Whether all sums are finite, as they are if all values are.
@@ -242,7 +251,10 @@ impl Sides {
         even_ranges(self.groups.n_vars, PIECE).enumerate().map(move |(piece, genes)| {
             let other = match self.reference {
                 Reference::Rest => self.rests[piece].row(group, 0..genes.len()),
-                Reference::Group(reference) => self.groups.row(reference, genes.clone()),
+                Reference::Group(reference) => {
+                    let levels = self.levels.get(genes.clone()).unwrap_or_default();
+                    Row { levels, ..self.groups.row(reference, genes.clone()) }
+                }
             };
             (genes.clone(), self.groups.row(group, genes), other)
         })
