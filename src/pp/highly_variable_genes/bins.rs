@@ -10,7 +10,7 @@ use crate::{bail, ensure};
 /// Intervals, open below and closed above, and the one that each gene falls in.
 pub(super) struct Bins {
     pub edges: Vec<f64>,
-    pub of: Vec<usize>,
+    pub of: Vec<i32>,
 }
 
 impl Bins {
@@ -50,7 +50,7 @@ impl Bins {
                 edges[i]
             );
         }
-        let n_bins = edges.len() - 1;
+        let n_bins = (edges.len() - 1) as i32;
         // How many edges are below. A search through them would be foreseen wrongly at every second step.
         let mut of = vec![0; means.len()];
         widest(
@@ -58,7 +58,7 @@ impl Bins {
             || {
                 edges
                     .iter()
-                    .for_each(|edge| of.iter_mut().zip(means).for_each(|(of, mean)| *of += usize::from(edge < mean)))
+                    .for_each(|edge| of.iter_mut().zip(means).for_each(|(of, mean)| *of += i32::from(edge < mean)))
             },
         );
         ensure!(
@@ -66,14 +66,15 @@ impl Bins {
             Value,
             "matrix: the mean of a gene is not a number; log-normalised values are expected"
         );
-        Ok(Self { edges, of: of.into_iter().map(|i| i - 1).collect() })
+        of.iter_mut().for_each(|i| *i -= 1);
+        Ok(Self { edges, of })
     }
 
     /// The values of each bin, in gene order, NaN left out.
     fn collect(&self, values: &[f64]) -> Vec<Vec<f64>> {
         let mut bins = vec![Vec::new(); self.edges.len() - 1];
         for (&bin, &value) in self.of.iter().zip(values).filter(|(_, value)| !value.is_nan()) {
-            bins[bin].push(value);
+            bins[bin as usize].push(value);
         }
         bins
     }
@@ -107,7 +108,10 @@ impl Bins {
     }
 
     fn normalize(&self, values: &[f64], center_spread: &[(f64, f64)]) -> Vec<f64> {
-        let within = |(&bin, &value): (&usize, &f64)| (value - center_spread[bin].0) / center_spread[bin].1;
+        let within = |(&bin, &value): (&i32, &f64)| {
+            let (center, spread) = center_spread[bin as usize];
+            (value - center) / spread
+        };
         self.of.iter().zip(values).map(within).collect()
     }
 }

@@ -13,7 +13,8 @@ use super::ranks::{choose, descending};
 use super::survey::survey;
 use super::{Cutoffs, Flavor, HighlyVariable, Options};
 use crate::error::Result;
-use crate::matrix::reduce::{CANCELS, Wanted, aggregate, aggregate_mapped};
+use crate::matrix::buffer::zeros;
+use crate::matrix::reduce::{CANCELS, Targets, Wanted, aggregate_into, aggregate_mapped};
 use crate::matrix::{Axis, Groups, Matrix, Value, ValueSlice, ValueType};
 use crate::parallel::Ctx;
 use crate::simd::{widest, widest_f64};
@@ -93,13 +94,19 @@ fn moments(ctx: &Ctx, matrix: &Matrix, groups: &Groups, options: &Options, filte
 
 /// Of the values as they are. Whether some are negative is only asked `for_a_filter`.
 fn plain_sums(ctx: &Ctx, matrix: &Matrix, groups: &Groups, for_a_filter: bool) -> Result<Sums> {
-    let wanted = Wanted { ddof: Some(1.0), ..Default::default() };
-    let all = aggregate(ctx.part(0.0, 0.8), matrix, Axis::Obs, groups, wanted)?;
-    let means = all.means();
+    let table = || zeros(groups.n_groups() * matrix.n_vars());
+    let [mut sums, mut means, mut variances] = [table()?, table()?, table()?];
+    let targets = Targets {
+        sums: Some(&mut sums),
+        means: Some(&mut means),
+        variances: Some(&mut variances),
+        ..Default::default()
+    };
+    aggregate_into(ctx.part(0.0, 0.8), matrix, Axis::Obs, groups, 1.0, targets)?;
     // A value that is not finite shows in its sum, and is then named.
-    let negative = (for_a_filter || !all.sums.iter().all(|sum| sum.is_finite()))
+    let negative = (for_a_filter || !sums.iter().all(|sum| sum.is_finite()))
         && survey(ctx.part(0.8, 0.9), matrix)?.negative.is_some();
-    Ok(Sums { sums: all.sums, means, variances: all.variances, negative })
+    Ok(Sums { sums, means, variances, negative })
 }
 
 /// Of the values before their logarithm was taken.
@@ -222,13 +229,14 @@ fn judge(ctx: &Ctx, moments: &Moments, batch: usize, batched: bool, options: &Op
     let n = moments.n;
     let here = batch * n..(batch + 1) * n;
     let (means, variances) = (&moments.means[here.clone()], &moments.variances[here.clone()]);
-    let kept: Vec<usize> = (0..n).filter(|&gene| moments.kept[here.clone()][gene]).collect();
+    let kept = &moments.kept[here];
+    let n_kept = kept.iter().filter(|&&kept| kept).count();
     let place = if batched { format!(" in batch {batch}") } else { String::new() };
-    ensure!(!kept.is_empty(), Value, "matrix: no gene is expressed{place}");
+    ensure!(n_kept > 0, Value, "matrix: no gene is expressed{place}");
 
     let log = options.flavor == Flavor::Seurat;
-    let (mut mean, mut dispersion) = (Vec::with_capacity(kept.len()), Vec::with_capacity(kept.len()));
-    for &gene in &kept {
+    let (mut mean, mut dispersion) = (Vec::with_capacity(n_kept), Vec::with_capacity(n_kept));
+    for gene in (0..n).filter(|&gene| kept[gene]) {
         let m = if means[gene] == 0.0 { 1e-12 } else { means[gene] };
         let d = variances[gene] / m;
         let log_or_none = |d: f64| if d == 0.0 { f64::NAN } else { d.ln() };
@@ -242,22 +250,23 @@ fn judge(ctx: &Ctx, moments: &Moments, batch: usize, batched: bool, options: &Op
         None => within(&options.cutoffs, &mean, &norm),
     };
 
-    let mut verdict = Verdict {
-        means: vec![0.0; n],
-        dispersions: vec![0.0; n],
-        dispersions_norm: vec![0.0; n],
-        chosen: vec![false; n],
-        bin: vec![-1; n],
+    Ok(Verdict {
+        means: of_all(kept, mean, 0.0),
+        dispersions: of_all(kept, dispersion, 0.0),
+        dispersions_norm: of_all(kept, norm, 0.0),
+        chosen: of_all(kept, chosen, false),
+        bin: of_all(kept, bins.of, -1),
         edges: bins.edges,
-    };
-    for (i, gene) in kept.into_iter().enumerate() {
-        verdict.means[gene] = mean[i];
-        verdict.dispersions[gene] = dispersion[i];
-        verdict.dispersions_norm[gene] = norm[i];
-        verdict.chosen[gene] = chosen[i];
-        verdict.bin[gene] = bins.of[i] as i32;
+    })
+}
+
+/// What the genes have that were kept, and `other` for those left out.
+fn of_all<T: Copy>(kept: &[bool], values: Vec<T>, other: T) -> Vec<T> {
+    if values.len() == kept.len() {
+        return values;
     }
-    Ok(verdict)
+    let mut values = values.into_iter();
+    kept.iter().map(|&kept| if kept { values.next().unwrap_or(other) } else { other }).collect()
 }
 
 /// The genes whose normalised dispersion is at least the `n_top`-th largest: more than `n_top` if there are ties.

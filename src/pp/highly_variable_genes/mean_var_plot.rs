@@ -83,7 +83,7 @@ fn moments(ctx: &Ctx, matrix: &Matrix, options: &Options) -> Result<(Vec<f64>, V
 fn bins(means: &[f64], options: &Options) -> Result<(Vec<Option<usize>>, Vec<f64>)> {
     if options.binning == Binning::EqualWidth {
         let Bins { edges, of } = Bins::of_equal_width(means, options.n_bins)?;
-        return Ok((of.into_iter().map(Some).collect(), edges));
+        return Ok((of.into_iter().map(|bin| Some(bin as usize)).collect(), edges));
     }
     let mut positive: Vec<f64> = means.iter().copied().filter(|&mean| mean > 0.0).collect();
     positive.sort_unstable_by(f64::total_cmp);
