@@ -5,6 +5,7 @@ use super::options::{self, Sized32};
 use super::status::{ScnStatus, guard, non_null, put};
 use crate::ensure;
 use crate::error::Result;
+use crate::matrix::buffer::keep_freed_memory;
 use crate::parallel::Ctx;
 use libc::c_void;
 use safer_ffi::derive_ReprC;
@@ -86,6 +87,7 @@ pub(crate) unsafe fn run(context: *const ScnContext, body: impl FnOnce(&Ctx) -> 
             "context.device: is {}, must be SCN_DEVICE_CPU (0)",
             settings.device
         );
+        keep_freed_memory();
         let mut report = |done: f64| match settings.progress {
             // SAFETY: the caller gave the function for this purpose; it is called on the calling thread.
             Some(progress) => unsafe { progress(done, settings.progress_user) == 0 },

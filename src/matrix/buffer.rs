@@ -2,6 +2,7 @@
 
 use crate::error::{Error, ErrorKind, Result};
 use std::alloc::{Layout, alloc_zeroed};
+use std::sync::Once;
 
 /// Types of which all bits zero is the value zero.
 ///
@@ -47,6 +48,23 @@ pub(crate) fn room<T: Zero>(n: usize) -> Result<Vec<T>> {
     vec.try_reserve_exact(n).map_err(|_| too_large::<T>(n))?;
     prefer_huge_pages(vec.spare_capacity_mut());
     Ok(vec)
+}
+
+/// Has freed memory kept for the next call.
+///
+/// glibc gives memory back to the system as soon as 256 kB are free at the end of the heap. Of a call that makes some vectors
+/// with a number for each gene that would be a page fault for each 4 kB, up to 3 ms in all, each time. How much it keeps
+/// follows the largest block (of 32 MB at most) that was freed so far, see M_MMAP_THRESHOLD in mallopt(3). One that nobody
+/// writes to costs nothing.
+pub(crate) fn keep_freed_memory() {
+    const BLOCK: usize = 16 << 20;
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let mut block = Vec::<u8>::new();
+        // Without room for it nothing is changed, and nothing is lost.
+        let _ = block.try_reserve_exact(BLOCK);
+        std::hint::black_box(block);
+    });
 }
 
 fn too_large<T>(n: usize) -> Error {

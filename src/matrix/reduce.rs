@@ -306,16 +306,17 @@ impl SumTables<'_> {
         // A sum that is not finite makes the variance NaN, as it should; an infinite sum of squares alone does not.
         let fine = |mean: f64, variance: f64| (variance >= CANCELS * mean * mean) & (variance < f64::INFINITY);
         let doubtful = |mean: f64, variance: f64| !fine(mean, variance) & mean.is_finite() & (mean != 0.0);
-        let mut any = false;
-        widest_f64(
+        let any = widest_f64(
             #[inline(always)]
             || {
+                let mut any = false;
                 let sums = of.sums.iter().zip(&of.squares);
                 for ((mean, variance), (&sum, &squares)) in means.iter_mut().zip(&mut variances).zip(sums) {
                     *mean = sum / size;
                     *variance = divide(squares - *mean * sum, size, ddof);
                     any |= doubtful(*mean, *variance);
                 }
+                any
             },
         );
         put(&self.means, &place, &means);
