@@ -114,6 +114,11 @@ impl<I: Index> Lines for ConvertedLines<'_, I> {
 
     #[inline(always)]
     fn prefetch(&self, major: usize, range: Range<usize>) {
+        self.prefetch_positions(major, range);
+    }
+
+    #[inline(always)]
+    fn prefetch_positions(&self, major: usize, range: Range<usize>) {
         prefetch_range(self.pattern.indices(major), range);
     }
 
@@ -179,6 +184,9 @@ impl Lines for ConvertedDenseLines<'_> {
 
     #[inline(always)]
     fn prefetch(&self, _major: usize, _range: Range<usize>) {}
+
+    #[inline(always)]
+    fn prefetch_positions(&self, _major: usize, _range: Range<usize>) {}
 
     #[inline(always)]
     fn for_each_in(&self, major: usize, minors: Range<usize>, mut f: impl FnMut(usize, f64)) {

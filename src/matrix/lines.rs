@@ -44,6 +44,9 @@ pub trait Lines: Sync {
     /// Asks memory for these stored values of a line; a range beyond its end is cut off.
     fn prefetch(&self, major: usize, range: Range<usize>);
 
+    /// Asks memory for the positions of these stored values alone.
+    fn prefetch_positions(&self, major: usize, range: Range<usize>);
+
     /// Calls `f(position, value)` for the stored values of a (sorted) line whose positions are in `minors`.
     fn for_each_in(&self, major: usize, minors: Range<usize>, f: impl FnMut(usize, Self::V));
 }
@@ -203,21 +206,15 @@ impl<V: Value, I: Index> Lines for SparseLines<'_, V, I> {
         // many requests at a time, and the reads in between would wait for their turn.
         const AT_ONCE: usize = 16;
         let (here, later) = (self.stored(here), self.stored(later));
-        let mut ahead = later.step_by(AT_ONCE);
-        let mut look_ahead = || {
-            let k = ahead.next()?;
-            prefetch(self.indices, k);
-            (0..size_of::<V>()).step_by(4).for_each(|i| prefetch(self.values, k + 4 * i));
-            Some(())
-        };
         let (indices, values) = (&self.indices[here.clone()], &self.values[here]);
-        for (indices, values) in indices.chunks(AT_ONCE).zip(values.chunks(AT_ONCE)) {
-            look_ahead();
+        let pieces = indices.chunks(AT_ONCE).zip(values.chunks(AT_ONCE));
+        for ((indices, values), k) in pieces.zip((later.start..).step_by(AT_ONCE)) {
+            prefetch(self.indices, k.min(later.end));
+            (0..size_of::<V>()).step_by(4).for_each(|i| prefetch(self.values, (k + 4 * i).min(later.end)));
             for (i, &v) in indices.iter().zip(values) {
                 f((i.to_i64() - self.base) as usize, v);
             }
         }
-        while look_ahead().is_some() {}
     }
 
     #[inline(always)]
@@ -227,8 +224,13 @@ impl<V: Value, I: Index> Lines for SparseLines<'_, V, I> {
 
     #[inline(always)]
     fn prefetch(&self, major: usize, range: Range<usize>) {
-        prefetch_range(self.indices(major), range.clone());
+        self.prefetch_positions(major, range.clone());
         prefetch_range(&self.values[self.range(major)], range);
+    }
+
+    #[inline(always)]
+    fn prefetch_positions(&self, major: usize, range: Range<usize>) {
+        prefetch_range(self.indices(major), range);
     }
 
     #[inline(always)]
@@ -317,6 +319,9 @@ impl<V: Value> Lines for DenseLines<'_, V> {
     fn prefetch(&self, major: usize, range: Range<usize>) {
         prefetch_range(self.line(major), range);
     }
+
+    #[inline(always)]
+    fn prefetch_positions(&self, _major: usize, _range: Range<usize>) {}
 
     #[inline(always)]
     fn for_each_in(&self, major: usize, minors: Range<usize>, mut f: impl FnMut(usize, V)) {

@@ -7,7 +7,7 @@ use super::{Groups, Lines};
 use crate::simd::widest;
 use std::ops::Range;
 
-/// What one cell has of the genes, and what a later one probably has.
+/// What one cell has of the genes, and what a later one will have.
 pub(crate) struct Part {
     pub cell: usize,
     /// Which stored values of its line.
@@ -21,10 +21,9 @@ impl Part {
     #[inline(always)]
     pub fn blocks<L: Lines>(&self, lines: &L, len: usize) -> impl Iterator<Item = Range<usize>> {
         self.here.clone().step_by(len).map(move |k| {
-            let (end, ahead) = ((k + len).min(self.here.end), self.there.start + (k - self.here.start));
-            let rest = ahead..self.there.end;
-            lines.prefetch(self.later, if end == self.here.end { rest } else { ahead..(ahead + len).min(rest.end) });
-            k..end
+            let ahead = self.there.start + (k - self.here.start);
+            lines.prefetch(self.later, ahead..(ahead + len).min(self.there.end));
+            k..(k + len).min(self.here.end)
         })
     }
 }
@@ -38,10 +37,19 @@ pub(crate) fn parts<L: Lines>(
     genes: Range<usize>,
 ) -> impl Iterator<Item = Part> {
     let last = members.end.saturating_sub(1);
+    let cell = move |member: usize| groups.member(member.min(last));
     let mut strip = Strip::new(lines, genes);
+    let mut found = [members.start, members.start + 1].map(|member| match members.is_empty() {
+        true => 0..0,
+        false => strip.find(cell(member)),
+    });
     members.map(move |member| {
-        let (cell, later) = (groups.member(member), groups.member((member + AHEAD).min(last)));
-        Part { cell, here: strip.find(cell), later, there: strip.foresee(later) }
+        let later = cell(member + 2);
+        strip.foresee(cell(member + 4));
+        let there = strip.find(later);
+        let [here, next] = std::mem::take(&mut found);
+        found = [next, there.clone()];
+        Part { cell: cell(member), here, later, there }
     })
 }
 
@@ -53,9 +61,6 @@ struct Strip<'a, L> {
     begins: f64,
     ends: f64,
 }
-
-/// How many cells memory is asked ahead for.
-const AHEAD: usize = 2;
 
 /// How far from where it usually is a bound is looked for first.
 const AROUND: usize = 48;
@@ -87,13 +92,18 @@ impl<'a, L: Lines> Strip<'a, L> {
         begin..end
     }
 
-    /// What the cell usually has of these genes, and where `find` will look first.
-    fn foresee(&self, cell: usize) -> Range<usize> {
-        let n = self.stored(cell);
-        let usual = |part: f64| (n as f64 * part) as usize;
-        let begin = if self.genes.start > 0 { usual(self.begins).saturating_sub(AROUND) } else { 0 };
-        let end = if self.genes.end < self.lines.n_minor() { (usual(self.ends) + AROUND).min(n) } else { n };
-        begin..end
+    /// Asks memory for what `find` will look at first.
+    fn foresee(&self, cell: usize) {
+        let around = |part: f64| {
+            let k = (self.stored(cell) as f64 * part) as usize;
+            self.lines.prefetch_positions(cell, k.saturating_sub(AROUND)..k + AROUND);
+        };
+        if self.genes.start > 0 {
+            around(self.begins);
+        }
+        if self.genes.end < self.lines.n_minor() {
+            around(self.ends);
+        }
     }
 
     /// How many of the `n` stored values have positions below `bound`. Around where they usually end all are looked at:

@@ -1,7 +1,7 @@
 //! Flavors `seurat_v3` and `seurat_v3_paper` (Seurat's `vst` in scanpy's arithmetic; [`super::vst`] is in Seurat's): the variance of a gene after division by the standard
 //! deviation that a smooth curve of variance against mean expects of it, large values cut off.
 //!
-//! Speed: 28 M counts along cells, 2 threads: 32 ms, in 3 batches 45: 17 for the moments ([`super::tally`]), 11 for the
+//! Speed: 28 M counts along cells, 2 threads: 30 ms, in 3 batches 44: 17 for the moments ([`super::tally`]), 11 for the
 //! counts above their bounds ([`super::above`]), the rest for the curve and the ranks. Memory's limit is 9, as the counts
 //! are read twice.
 
