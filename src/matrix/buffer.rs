@@ -52,7 +52,7 @@ pub(crate) fn room<T: Zero>(n: usize) -> Result<Vec<T>> {
 
 /// Has freed memory kept for the next call.
 ///
-/// glibc gives memory back to the system as soon as 256 kB are free at the end of the heap. Of a call that makes some vectors
+/// glibc gives memory back to the system as soon as 128 kB are free at the end of the heap. Of a call that makes some vectors
 /// with a number for each gene that would be a page fault for each 4 kB, up to 3 ms in all, each time. How much it keeps
 /// follows the largest block (of 32 MB at most) that was freed so far, see M_MMAP_THRESHOLD in mallopt(3). One that nobody
 /// writes to costs nothing.
