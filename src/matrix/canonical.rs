@@ -64,7 +64,8 @@ impl Matrix<'_> {
         with_sparse_lines!(self, |lines| sort(ctx, self, lines), else bail!(Unsupported, "matrix: is dense, must be sparse"))
     }
 
-    fn is_declared_canonical(&self) -> bool {
+    /// Whether the caller vouches for it; of a dense matrix nobody does.
+    pub fn is_declared_canonical(&self) -> bool {
         matches!(self.storage(), Storage::Sparse { declared_canonical: true, .. })
     }
 }

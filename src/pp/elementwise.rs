@@ -317,7 +317,7 @@ fn change_each<T: Real>(values: &mut [T], divisor: Option<T>, change: &Change) -
 /// Indices are read unless the caller declared them canonical: not even the ends of the lines then, as nothing depends on
 /// them and they are a tenth of the time of normalisation.
 pub fn no_repeats(ctx: &Ctx, matrix: &Matrix) -> Result<()> {
-    if let Storage::Sparse { declared_canonical: true, .. } = matrix.storage() {
+    if matrix.is_declared_canonical() {
         return Ok(());
     }
     // A copy is made only of a matrix that is not sorted.

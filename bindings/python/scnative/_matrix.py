@@ -201,7 +201,7 @@ def to_scipy(handle: Handle, index_dtype: Any = None, view: str = "scn_sparse_vi
     kind = sp.csr_matrix if m.major == abi.SCN_OBS else sp.csc_matrix
     made = kind((m.n_obs, m.n_vars), dtype=values.dtype)
     made.data, made.indices, made.indptr = values, indices.astype(index_dtype, copy=False), indptr.astype(index_dtype, copy=False)
-    made.has_canonical_format = True
+    remember_canonical(made, True)
     return made
 
 

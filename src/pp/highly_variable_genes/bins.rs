@@ -56,9 +56,9 @@ impl Bins {
         widest(
             #[inline(always)]
             || {
-                edges
-                    .iter()
-                    .for_each(|edge| of.iter_mut().zip(means).for_each(|(of, mean)| *of += i32::from(edge < mean)))
+                for edge in &edges {
+                    of.iter_mut().zip(means).for_each(|(of, mean)| *of += i32::from(edge < mean));
+                }
             },
         );
         ensure!(
