@@ -13,7 +13,8 @@
 //!
 //! A sum over cells takes the cells in ascending order into one f64, a sum over genes the genes. Threads divide the
 //! axis that is not summed over. So a sum does not depend on the number of threads, on the layout of the matrix, or
-//! on where blocks of cells begin and end; stored zeros and zeros that are not stored are the same.
+//! on where blocks of cells begin and end; stored zeros and zeros that are not stored are the same. Sums that no addition
+//! rounds are the same in any order, and may be taken in another.
 
 #![deny(unsafe_op_in_unsafe_fn)]
 

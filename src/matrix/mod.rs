@@ -19,6 +19,7 @@ mod converted;
 mod counts;
 pub mod dense;
 pub(crate) mod density;
+mod exact_sums;
 mod fold;
 pub mod groups;
 pub mod io;

@@ -16,6 +16,7 @@
 //! the results.
 
 use super::buffer::zeros;
+use super::exact_sums::exact_sums;
 use super::fold::{Ends, Fold, Identity, Map, Selection, pass};
 use super::moments::Summed;
 use super::shared::Shared;
@@ -192,7 +193,7 @@ fn fill(
         ctx.step(0, steps, || match (squares, counts) {
             (_, true) => pass::<Moments>(ctx, matrix, groups, &all, map, &tables),
             (true, false) => pass::<Squares>(ctx, matrix, groups, &all, map, &tables),
-            (false, false) => pass::<Sum>(ctx, matrix, groups, &all, map, &tables),
+            (false, false) => sum(ctx, matrix, groups, &all, map, &tables),
         })?;
         let SumTables { variances, doubtful, .. } = tables;
         if let Some(variances) = variances {
@@ -205,6 +206,20 @@ fn fill(
         ctx.step(steps - 1, steps, || pass::<Extremes>(ctx, matrix, groups, &all, map, &tables))?;
     }
     Ok(())
+}
+
+/// Sums alone, in any order if that makes no difference.
+fn sum<M: Map>(ctx: &Ctx, matrix: &Matrix, groups: &Groups, all: &Selection, map: M, tables: &SumTables) -> Result<()> {
+    if M::IDENTITY
+        && groups.is_all()
+        && matrix.major() == Axis::Obs
+        && let Some(sums) = exact_sums(ctx, matrix)?
+    {
+        let sums: Vec<Sum> = sums.into_iter().map(Sum).collect();
+        tables.end(0, 0..sums.len(), &sums);
+        return Ok(());
+    }
+    pass::<Sum>(ctx, matrix, groups, all, map, tables)
 }
 
 /// Sums over an axis: over `Obs`, one for each gene.
