@@ -1,6 +1,7 @@
 //! The one log callback. Silent without it: the library never writes to stdout or stderr.
 
 use super::status::{ScnStatus, guard};
+use crate::parallel::lock;
 use libc::{c_char, c_void};
 use std::ffi::CString;
 use std::sync::Mutex;
@@ -32,7 +33,7 @@ pub(crate) fn warn(message: &str) {
 }
 
 fn emit(level: i32, message: &str) {
-    let sink = *SINK.lock().unwrap_or_else(|e| e.into_inner());
+    let sink = *lock(&SINK);
     if let Some(callback) = sink.callback {
         let text = CString::new(message.replace('\0', " ")).expect("no NUL is left");
         // SAFETY: the caller registered the function for this; the text lives until it returns; the lock is released.
@@ -51,7 +52,7 @@ fn emit(level: i32, message: &str) {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn scn_set_log_callback(callback: ScnLog, user: *mut c_void) -> ScnStatus {
     guard(|| {
-        *SINK.lock().unwrap_or_else(|e| e.into_inner()) = Sink { callback, user };
+        *lock(&SINK) = Sink { callback, user };
         Ok(())
     })
 }

@@ -3,7 +3,7 @@
 use super::{Index, IndexSlice, Lines, Matrix, Sparse, SparseLines, Storage, Value};
 use crate::bail;
 use crate::error::Result;
-use crate::parallel::Ctx;
+use crate::parallel::{Ctx, lock};
 use crate::simd::widest;
 use crate::with_sparse_lines;
 use std::sync::Mutex;
@@ -170,7 +170,7 @@ fn sort<V: Value, I: Index>(ctx: &Ctx, matrix: &Matrix, lines: SparseLines<V, I>
     type Sorted<V, I> = (Vec<i64>, Vec<I>, Vec<V>);
     let done: Vec<Mutex<Sorted<V, I>>> = pieces.iter().map(|_| Mutex::default()).collect();
     ctx.run(pieces.len(), Vec::<(I, usize)>::new, |order, p| {
-        let mut out = done[p].lock().unwrap_or_else(|e| e.into_inner());
+        let mut out = lock(&done[p]);
         let (lens, indices, values) = &mut *out;
         for major in pieces[p].clone() {
             order_of(lines.indices(major), order);

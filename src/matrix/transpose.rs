@@ -11,7 +11,7 @@ use super::dense::to_sparse;
 use super::shared::Shared;
 use super::{Axis, Canonical, DenseLines, Index, Lines, Matrix, Sparse, SparseLines, Value};
 use crate::error::Result;
-use crate::parallel::{Ctx, balanced_ranges};
+use crate::parallel::{Ctx, balanced_ranges, lock};
 use crate::simd::{prefetch_near, widest};
 use crate::{ensure, with_sparse_lines};
 use std::mem::MaybeUninit;
@@ -335,7 +335,7 @@ struct Tally<'a> {
 
 impl Drop for Tally<'_> {
     fn drop(&mut self) {
-        self.done.lock().unwrap_or_else(|e| e.into_inner()).push(std::mem::take(&mut self.counts));
+        lock(self.done).push(std::mem::take(&mut self.counts));
     }
 }
 

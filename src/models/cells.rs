@@ -5,7 +5,7 @@ use super::options::listed;
 use crate::error::Result;
 use crate::matrix::transpose::to_major;
 use crate::matrix::{Axis, Canonical, Lines, Matrix, Sparse, Value};
-use crate::parallel::Ctx;
+use crate::parallel::{Ctx, lock};
 use crate::{bail, ensure, with_lines};
 use std::collections::BTreeSet;
 use std::sync::Mutex;
@@ -110,7 +110,7 @@ impl<'a> Cells<'a> {
 
     /// Warns of arrays that nobody has asked for: a name may be misspelt.
     pub fn warn_of_unused(&self, ctx: &Ctx) {
-        let asked = self.asked.lock().unwrap_or_else(|e| e.into_inner());
+        let asked = lock(&self.asked);
         let unused: Vec<&String> = self.arrays.keys().filter(|name| !asked.contains(*name)).collect();
         if !unused.is_empty() {
             let known: Vec<&String> = asked.iter().collect();
@@ -120,7 +120,7 @@ impl<'a> Cells<'a> {
 
     /// An array with one entry for each cell, if there is one of this name.
     pub fn array(&self, name: &str) -> Result<Option<Vec<f64>>> {
-        self.asked.lock().unwrap_or_else(|e| e.into_inner()).insert(name.into());
+        lock(&self.asked).insert(name.into());
         let Some(array) = self.arrays.get(name) else { return Ok(None) };
         Ok(Some(array.to_dtype(candle_core::DType::F64)?.flatten_all()?.to_vec1()?))
     }

@@ -7,7 +7,7 @@
 
 use crate::error::Result;
 use crate::matrix::{Axis, Index, IndexSlice, Matrix, Storage, Value, ValueSlice, ValueSliceMut, line_sum};
-use crate::parallel::Ctx;
+use crate::parallel::{Ctx, lock};
 use crate::simd::{self, Large, TABLE, widest, widest_f64};
 use crate::stats::log1p::Log1p;
 use crate::{ensure, with_values, with_values_mut};
@@ -187,7 +187,7 @@ fn run<T: Real>(
                     None => change_values(out, divisor, change),
                 };
             }
-            *by_sum[p].lock().unwrap_or_else(|e| e.into_inner()) = made;
+            *lock(&by_sum[p]) = made;
             if wrong {
                 out_of_domain.store(true, Ordering::Relaxed);
             }

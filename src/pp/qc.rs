@@ -13,7 +13,7 @@ use crate::ensure;
 use crate::error::Result;
 use crate::matrix::transpose::for_each_block;
 use crate::matrix::{Axis, Counted, Groups, Lines, Matrix, Value, line_sum, reduce, to_counts};
-use crate::parallel::{Ctx, balanced_ranges};
+use crate::parallel::{Ctx, balanced_ranges, lock};
 use crate::simd::widest;
 use crate::with_lines;
 use std::mem::take;
@@ -246,16 +246,15 @@ fn cell_rows<L: Lines>(
 ) -> Result<()> {
     let pieces = (block.n_stored() >> 19).clamp(ctx.threads() * 8, 1 << 16);
     let pieces = balanced_ranges(block.n_major(), pieces, |cell| block.stored_before(cell));
-    let lock = || genes.lock().unwrap_or_else(|e| e.into_inner());
-    let wanted = lock().is_some();
+    let wanted = lock(genes).is_some();
     ctx.run_split(rows, pieces.iter().map(|piece| piece.len() * plan.width), Scratch::default, |scratch, p, rows| {
-        let idle = lock().as_mut().and_then(|genes| genes.idle.pop());
+        let idle = lock(genes).as_mut().and_then(|genes| genes.idle.pop());
         let mut tally = idle.unwrap_or_else(|| GeneTally::new(block.n_vars()));
         let mut counts = true;
         for (row, cell) in rows.chunks_exact_mut(plan.width).zip(pieces[p].clone()) {
             counts &= cell_row(&lines, cell, plan, row, scratch, &mut tally);
         }
-        if let Some(genes) = lock().as_mut().filter(|_| wanted) {
+        if let Some(genes) = lock(genes).as_mut().filter(|_| wanted) {
             genes.idle.push(tally);
             genes.spoilt |= !counts;
         }

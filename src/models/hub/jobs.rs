@@ -6,7 +6,7 @@
 
 use super::http::Line;
 use crate::error::{Error, ErrorKind, Result};
-use crate::parallel::Ctx;
+use crate::parallel::{Ctx, lock};
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, channel};
@@ -82,7 +82,7 @@ pub fn run<T: Send + 'static>(ctx: &Ctx, line: &Arc<Line>, workers: usize, jobs:
         let (queue, send, own) = (queue.clone(), send.clone(), line.clone());
         let work = move || {
             while own.pulse.check().is_ok() {
-                let next = queue.lock().unwrap_or_else(|e| e.into_inner()).pop_front();
+                let next = lock(&queue).pop_front();
                 let Some((i, job)) = next else { break };
                 if send.send((i, job(&own))).is_err() {
                     break;

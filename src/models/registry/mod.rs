@@ -16,6 +16,7 @@ pub use card::{Card, CardFile, Licence, Source};
 use super::likeness::changes;
 use crate::error::{Error, ErrorKind, Result};
 use crate::models::options::listed;
+use crate::parallel::lock;
 use crate::{bail, ensure};
 use serde_json::Value;
 use std::fs;
@@ -31,7 +32,7 @@ const LARGEST: u64 = 64 << 20;
 static REGISTERED: Mutex<Vec<Card>> = Mutex::new(Vec::new());
 
 fn registered() -> MutexGuard<'static, Vec<Card>> {
-    REGISTERED.lock().unwrap_or_else(|e| e.into_inner())
+    lock(&REGISTERED)
 }
 
 /// All cards, the user's before ours; an id comes once.

@@ -3,7 +3,7 @@
 use crate::bail;
 use crate::error::Result;
 use crate::matrix::{Axis, Lines, Matrix, Value};
-use crate::parallel::Ctx;
+use crate::parallel::{Ctx, lock};
 use crate::simd::widest;
 use crate::with_lines;
 use std::sync::Mutex;
@@ -46,7 +46,7 @@ fn survey_lines<L: Lines>(ctx: &Ctx, matrix: &Matrix, lines: L) -> Result<Survey
                     fractional.store(true, Ordering::Relaxed);
                 }
                 if kinds.negative {
-                    let mut first = negative.lock().unwrap_or_else(|e| e.into_inner());
+                    let mut first = lock(&negative);
                     if let Some(k) = find(|x| x < 0.0).filter(|_| first.is_none_or(|(at, _)| major < at)) {
                         let (obs, var) = at(major, k);
                         *first = Some((major, (obs, var, values[k].to_f64())));
