@@ -205,6 +205,70 @@ def test_ctrl_c_stops_a_call_within_a_fifth_of_a_second():
     assert "ignored" not in done.stderr
 
 
+@pytest.mark.parametrize("handler", [signal.default_int_handler, signal.SIG_IGN, signal.SIG_DFL, lambda *_: None])
+def test_the_handler_of_ctrl_c_is_as_it_was_after_a_call(handler):
+    before = signal.signal(signal.SIGINT, handler)
+    try:
+        _lib.invoke("scn_matrix_validate", View(np.zeros((2, 2))))
+        assert signal.getsignal(signal.SIGINT) is handler
+        with pytest.raises(scn.ScnValueError):
+            _lib.invoke("scn_matrix_validate", View(np.full((2, 2), np.nan)))
+        assert signal.getsignal(signal.SIGINT) is handler
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def test_a_handler_of_ones_own_is_called_when_the_call_has_ended():
+    called = []
+
+    def handler(number: int, frame: object) -> None:
+        called.append((number, signal.getsignal(signal.SIGINT)))
+
+    def report(done: float) -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+        assert not called
+
+    before = signal.signal(signal.SIGINT, handler)
+    try:
+        view = View(big())
+        with scn.settings.override(progress=report), pytest.raises(scn.ScnCancelled):
+            while True:
+                _lib.invoke("scn_matrix_sum_duplicates", view, sparse_handle().out)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert called == [(signal.SIGINT, handler)]
+
+
+def test_addresses_are_numpys(tmp_path):
+    array = np.arange(12.0).reshape(3, 4)
+    sealed = array.copy()
+    sealed.flags.writeable = False
+    mapped = np.memmap(tmp_path / "values", "f4", "w+", shape=5)
+    days = np.zeros(3, "M8[D]")
+    for one in (array, array.T, array[1:], array[:, 1], array[::-1], sealed, mapped, days, np.zeros((0, 3)), np.ones(())):
+        assert _lib.address(one) == one.ctypes.data
+
+
+def test_a_scipy_that_keeps_shapes_elsewhere(monkeypatch):
+    class Elsewhere(sp.csr_matrix):
+        def __init__(self, *args, **more):
+            super().__init__(*args, **more)
+            self.place = super().shape
+
+        @property
+        def shape(self):
+            return self.__dict__.get("place", super().shape)
+
+    matrix = sp.random(5, 7, density=0.5, format="csr", random_state=1)
+    smallest = Elsewhere((1, 1))
+    monkeypatch.setattr("scnative._matrix._smallest", lambda major: smallest)
+    handle = sparse_handle()
+    _lib.invoke("scn_matrix_sum_duplicates", View(matrix), handle.out)
+    made = to_scipy(handle)
+    assert type(made) is Elsewhere and made.shape == (5, 7) and made.dtype == matrix.dtype
+    np.testing.assert_array_equal(made.toarray(), matrix.toarray())
+
+
 def test_progress_is_reported_and_an_exception_in_it_cancels():
     seen: list[float] = []
 

@@ -10,12 +10,15 @@ import warnings
 import weakref
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from . import _abi as abi
 from ._errors import BY_STATUS, ScnError, ScnLibraryError
 from ._progress import Watch
 from ._settings import settings
+
+if TYPE_CHECKING:
+    import numpy as np
 
 FILE = {"darwin": "libscnative.dylib", "win32": "scnative.dll"}.get(sys.platform, "libscnative.so")
 
@@ -108,19 +111,26 @@ def _raise(status: int) -> None:
     raise BY_STATUS.get(status, ScnError)(buffer.value.decode(), status, name)
 
 
+#: The types of most arguments.
+_AS_THEY_ARE = frozenset((type(None), int, float, bytes))
+
+
 def _argument(value: Any) -> Any:
     """numpy arrays by address, structs by reference, text as bytes, all else as it is."""
-    if value is None:
-        return None
-    interface = getattr(value, "ctypes", None)
-    if interface is not None:
-        return interface.data
-    if isinstance(value, ctypes.Structure):
-        return ctypes.addressof(value)
-    struct = getattr(value, "struct", None)
-    if struct is not None:
-        return ctypes.addressof(struct)
-    return value
+    if type(value) in _AS_THEY_ARE:
+        return value
+    if hasattr(type(value), "ctypes"):
+        return address(value)
+    struct = getattr(value, "struct", value)
+    return ctypes.addressof(struct) if isinstance(struct, ctypes.Structure) else value
+
+
+def address(array: np.ndarray) -> int:
+    """Where an array's elements are."""
+    try:  # A third of what array.ctypes.data takes.
+        return ctypes.addressof(ctypes.c_char.from_buffer(array))
+    except (TypeError, ValueError):  # read-only, not contiguous, or empty
+        return array.ctypes.data
 
 
 def plain(name: str, *args: Any) -> None:
@@ -161,18 +171,22 @@ def flush_warnings() -> None:
 
 def options(struct: str, **fields: Any) -> Any:
     """An options struct with the library's defaults, then these fields; None leaves a default."""
-    made = getattr(abi, struct)()
-    init = _init_name(struct)
-    status = getattr(library(), init)(ctypes.addressof(made), ctypes.sizeof(made))
-    if status:
-        _raise(status)
-    known = {name for name, *_ in made._fields_}
+    kind, defaults, known = _defaults(struct)
+    made = kind.from_buffer_copy(defaults)
     for name, value in fields.items():
         if name not in known:
             raise AttributeError(f"{struct} has no field {name}")
         if value is not None:
             setattr(made, name, value)
     return made
+
+
+@lru_cache(maxsize=None)
+def _defaults(struct: str) -> tuple[Any, bytes, frozenset[str]]:
+    """The struct's class, its bytes as the library sets them up, and the names of its fields."""
+    made = getattr(abi, struct)()
+    plain(_init_name(struct), made, ctypes.sizeof(made))
+    return type(made), bytes(made), frozenset(name for name, *_ in made._fields_)
 
 
 @lru_cache(maxsize=None)

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import ctypes
 import sys
-from typing import Any
+from copy import copy
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
 
 from . import _abi as abi
 from ._errors import ScnOverflowError, ScnTypeError, ScnValueError
-from ._lib import Handle, invoke, options, plain
+from ._lib import Handle, address, invoke, options, plain
+
+if TYPE_CHECKING:
+    import numpy as np
 
 #: numpy's kind and item size -> type tag. bool is read as uint8, which it is.
 VALUE_TAGS = {
@@ -110,7 +115,7 @@ class View:
         if array.ndim == 1:
             array = np.ascontiguousarray(array)
         self.keep.append(array)
-        return array.ctypes.data
+        return address(array)
 
     def _dense(self, matrix: Any, name: str) -> None:
         import numpy as np
@@ -180,7 +185,6 @@ def to_scipy(handle: Handle, index_dtype: Any = None, view: str = "scn_sparse_vi
     other things.
     """
     import numpy as np
-    import scipy.sparse as sp
 
     m = options("ScnMatrix")
     plain(view, handle.value, m)
@@ -194,16 +198,32 @@ def to_scipy(handle: Handle, index_dtype: Any = None, view: str = "scn_sparse_vi
     else:
         handle.lend()
     if index_dtype is None:
-        index_dtype = indices.dtype if m.nnz <= np.iinfo(indices.dtype).max else np.dtype("i8")
+        index_dtype = indices.dtype if _counts_to(indices.dtype, m.nnz) else np.dtype("i8")
     index_dtype = np.dtype(index_dtype)
-    if m.nnz > np.iinfo(index_dtype).max:
+    if not _counts_to(index_dtype, m.nnz):
         raise ScnOverflowError(f"index_dtype: is {index_dtype}, which cannot count to {m.nnz} non-zeros; use int64")
-    kind = sp.csr_matrix if m.major == abi.SCN_OBS else sp.csc_matrix
-    made = kind((m.n_obs, m.n_vars), dtype=values.dtype)
+    made = _blank(m.major, (m.n_obs, m.n_vars))
     made.data, made.indices, made.indptr = values, indices.astype(index_dtype, copy=False), indptr.astype(index_dtype, copy=False)
     remember_canonical(made, True)
     return made
 
+
+def _counts_to(dtype: np.dtype, nnz: int) -> bool:
+    return nnz < 1 << 8 * dtype.itemsize - 1
+
+
+def _blank(major: int, shape: tuple[int, int]) -> Any:
+    """scipy's matrix of this shape, to be given its arrays. Its constructor takes longer than many a call, a copy does not."""
+    made = copy(_smallest(major))
+    made._shape = shape
+    return made if made.shape == shape else type(made)(shape)
+
+
+@lru_cache(maxsize=None)
+def _smallest(major: int) -> Any:
+    import scipy.sparse as sp
+
+    return sp.csr_matrix((1, 1)) if major == abi.SCN_OBS else sp.csc_matrix((1, 1))
 
 
 #: Bytes from which on a result is not copied.

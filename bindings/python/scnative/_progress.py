@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-import signal
 import sys
 import threading
 import time
 from typing import Callable
 
 from ._settings import settings
+
+try:  # What is below signal, which makes enums of numbers and handlers: they take longer than many a call.
+    import _signal as signal
+except ImportError:
+    import signal
 
 #: Calls shorter than this draw no bar.
 PATIENCE = 0.5

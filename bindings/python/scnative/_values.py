@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Sequence
 
-from ._lib import invoke
+from ._lib import address, invoke
 from ._matrix import VALUE_TAGS, View, remember_canonical
 
 
@@ -46,7 +46,7 @@ def change(
 
 def _own_memory(view: View, array: Any) -> bool:
     """Whether the view's values are the caller's own memory, and may be written."""
-    return bool(array.flags.writeable and array.dtype.isnative and view.struct.values in (array.ctypes.data, None))
+    return bool(array.flags.writeable and array.dtype.isnative and view.struct.values in (address(array), None))
 
 
 def total_dtype(dtype: Any) -> str:

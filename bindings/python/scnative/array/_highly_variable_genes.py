@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .. import _abi as abi
 from .._errors import ScnTypeError, ScnValueError
-from .._lib import invoke, options
+from .._lib import address, invoke, options
 from .._matrix import View
 
 if TYPE_CHECKING:
@@ -209,7 +209,7 @@ def compute(
     )
     if variances_expected is not None:
         curve = np.ascontiguousarray(variances_expected, np.float64)
-        given.variances_expected, given.variances_expected_len = curve.ctypes.data, curve.size
+        given.variances_expected, given.variances_expected_len = address(curve), curve.size
     view = View(X)
     n = view.shape[1]
     names = ["means", *_COLUMNS[flavor]]
@@ -224,7 +224,7 @@ def compute(
         by_frequency = binning == "equal_frequency" and flavor in ("mean_var_plot", "dispersion")
         n_edges = 21 if flavor == "cell_ranger" else max(fields["n_bins"], 0) + (not by_frequency)
         arrays["bin_edges"] = np.empty(n_edges)
-    places = options("ScnHighlyVariableGenesOutputs", n_vars=n, **{name: array.ctypes.data for name, array in arrays.items()})
+    places = options("ScnHighlyVariableGenesOutputs", n_vars=n, **{name: address(array) for name, array in arrays.items()})
     places.bin_edges_len = len(arrays.get("bin_edges", ()))
     batches = (None, 0, 0) if codes is None else (codes, len(codes), int(codes.max(initial=-1)) + 1)
     names_order = (None, 0) if order is None else (order, len(order))

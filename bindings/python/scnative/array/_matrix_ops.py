@@ -106,7 +106,9 @@ def _numbers(which: Any, n: int, name: str) -> np.ndarray | None:
         return np.zeros(0, np.int64)
     if which.dtype.kind not in "iu":
         raise ScnValueError(f"{name}: has dtype {which.dtype}, must be of integers or a boolean mask")
-    numbers = which.astype(np.int64)
+    numbers = np.ascontiguousarray(which, np.int64)
+    if numbers.view(np.uint64).max() < n:  # All are in range and none counts from the end.
+        return numbers
     wrong = (numbers < -n) | (numbers >= n)
     if wrong.any():
         i = int(np.argmax(wrong))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from .. import _abi as abi
 from .._errors import ScnUnsupported, ScnValueError
-from .._lib import invoke, options
+from .._lib import address, invoke, options
 from .._matrix import View
 
 if TYPE_CHECKING:
@@ -187,7 +187,7 @@ def rank_genes_groups(
     made = {name: np.empty((max(n_groups, 0), n_vars)) for name in results}
     outputs = options("ScnRankGenesGroupsOutputs", len=max(n_groups, 0) * n_vars)
     for name, array in made.items():
-        setattr(outputs, name, array.ctypes.data)
+        setattr(outputs, name, address(array))
     invoke("scn_tl_rank_genes_groups", view, labels, len(labels), n_groups, chosen, outputs)
     return RankedGenes(**{name: made.get(name) for name in RESULTS})
 

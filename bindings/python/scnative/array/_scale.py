@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .. import _abi as abi
-from .._lib import invoke, options
+from .._lib import address, invoke, options
 from .._matrix import VALUE_TAGS, View, remember_canonical
 
 if TYPE_CHECKING:
@@ -119,4 +119,4 @@ def scale(
 
 def _is_borrowed(view: View, X: Any) -> bool:
     """Whether the view is of the array's own memory (not of a copy of a stepped or foreign-endian one), writable."""
-    return view.struct.values == X.ctypes.data and X.flags.writeable
+    return view.struct.values == address(X) and X.flags.writeable
