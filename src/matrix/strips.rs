@@ -7,7 +7,7 @@ use super::{Groups, Lines};
 use crate::simd::widest;
 use std::ops::Range;
 
-/// What one cell has of the genes, and what a later one will have.
+/// Some of what one cell has of the genes, and what comes some values later, of this cell or the next.
 pub(crate) struct Part {
     pub cell: usize,
     /// Which stored values of its line.
@@ -17,7 +17,7 @@ pub(crate) struct Part {
 }
 
 impl Part {
-    /// The part in blocks of `len` values: while one is worked on, memory brings its like of the later cell.
+    /// The part in blocks of `len` values: while one is worked on, memory brings its like of what comes later.
     #[inline(always)]
     pub fn blocks<L: Lines>(&self, lines: &L, len: usize) -> impl Iterator<Item = Range<usize>> {
         self.here.clone().step_by(len).map(move |k| {
@@ -28,7 +28,11 @@ impl Part {
     }
 }
 
-/// What each of these members of groups has of the genes.
+/// Values that memory is asked for ahead: more would take the place of what is added to in the first cache.
+const AHEAD: usize = 256;
+
+/// What each of these members of groups has of the genes: what comes before the last [`AHEAD`] values, which then come with
+/// those of the next member.
 #[inline(always)]
 pub(crate) fn parts<L: Lines>(
     lines: &L,
@@ -39,17 +43,17 @@ pub(crate) fn parts<L: Lines>(
     let last = members.end.saturating_sub(1);
     let cell = move |member: usize| groups.member(member.min(last));
     let mut strip = Strip::new(lines, genes);
-    let mut found = [members.start, members.start + 1].map(|member| match members.is_empty() {
-        true => 0..0,
-        false => strip.find(cell(member)),
-    });
-    members.map(move |member| {
-        let later = cell(member + 2);
-        strip.foresee(cell(member + 4));
+    let mut found = if members.is_empty() { 0..0 } else { strip.find(cell(members.start)) };
+    members.flat_map(move |member| {
+        strip.foresee(cell(member + 3));
+        let (cell, later) = (cell(member), cell(member + 1));
         let there = strip.find(later);
-        let [here, next] = std::mem::take(&mut found);
-        found = [next, there.clone()];
-        Part { cell: cell(member), here, later, there }
+        let here = std::mem::replace(&mut found, there.clone());
+        let split = here.end.saturating_sub(AHEAD).max(here.start);
+        [
+            Part { cell, here: here.start..split, later: cell, there: here.start + AHEAD..here.end },
+            Part { cell, here: split..here.end, later, there },
+        ]
     })
 }
 
