@@ -69,17 +69,34 @@ pub fn exp_m1_single(x: f32) -> f32 {
     if x.is_nan() { x } else { y }
 }
 
-/// [`exp_m1_single`] of each, in place.
-pub fn exp_m1_singles(values: &mut [f32]) {
+/// [`exp_m1_single`] of each; returns whether all are from 0 to 80, neither NaN nor -0.
+pub fn exp_m1_singles(values: &[f32], out: &mut [f32]) -> bool {
     // By their bits, in which negative numbers and NaN are the largest.
     const LARGEST: u32 = 80f32.to_bits();
     widest_f64(
         #[inline(always)]
-        || match values.iter().fold(0, |largest, x| x.to_bits().max(largest)) {
-            0..=LARGEST => values.iter_mut().for_each(|x| *x = exp_m1_inside(*x)),
-            _ => values.iter_mut().for_each(|x| *x = exp_m1_single(*x)),
+        || {
+            let mut largest = 0;
+            let mut inside = |values: &[f32], out: &mut [f32]| {
+                for (x, out) in values.iter().zip(out) {
+                    largest = x.to_bits().max(largest);
+                    *out = exp_m1_inside(*x);
+                }
+            };
+            let (whole, rest) = values.split_at(values.len() / 16 * 16);
+            let (whole_out, rest_out) = out.split_at_mut(whole.len());
+            inside(whole, whole_out);
+            // Zeros make up a whole vector.
+            let (mut last, mut last_out) = ([0.0; 16], [0.0; 16]);
+            last[..rest.len()].copy_from_slice(rest);
+            inside(&last, &mut last_out);
+            rest_out.copy_from_slice(&last_out[..rest.len()]);
+            if largest > LARGEST {
+                values.iter().zip(out).for_each(|(x, out)| *out = exp_m1_single(*x));
+            }
+            largest <= LARGEST
         },
-    );
+    )
 }
 
 /// [`exp_m1_single`] from -20 to 88.8.
@@ -203,8 +220,8 @@ mod tests {
             [0.0, -0.0, f32::NAN, f32::INFINITY, f32::NEG_INFINITY, -3.3, 79.9, 81.0, 88.7, 88.75, 89.0, 1e-30];
         let all: Vec<f32> = inside.iter().copied().chain(special).collect();
         for values in [inside, all] {
-            let mut got = values.clone();
-            exp_m1_singles(&mut got);
+            let mut got = vec![1.0; values.len()];
+            assert_eq!(exp_m1_singles(&values, &mut got), values.len() == 1003);
             assert!(got.iter().zip(&values).all(|(got, &x)| got.to_bits() == exp_m1_single(x).to_bits()));
         }
     }

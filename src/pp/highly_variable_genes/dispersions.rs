@@ -113,7 +113,12 @@ fn plain_sums(ctx: &Ctx, matrix: &Matrix, groups: &Groups, for_a_filter: bool) -
 fn unlogged_sums(ctx: &Ctx, matrix: &Matrix, groups: &Groups, unlog: Unlog) -> Result<Sums> {
     let seen = Seen::default();
     let terms = |values: ValueSlice, _: &Places, terms: &mut Terms| seen.note(unlog.block(values, terms));
-    let sums = ordered_sums(ctx.part(0.0, 0.8), matrix, groups, &Rule { terms: &terms, by_cell: false })?;
+    let singles = |values: &[f32], out: &mut [f32]| seen.note(unlog.singles(values, out));
+    let rule = match matrix.values().value_type() {
+        ValueType::F32 => Rule::Squares(&singles),
+        _ => Rule::Terms { terms: &terms, by_cell: false },
+    };
+    let sums = ordered_sums(ctx.part(0.0, 0.8), matrix, groups, &rule)?;
     if seen.infinite.into_inner() {
         survey(ctx, matrix)?;
     }
@@ -183,32 +188,33 @@ impl Unlog {
         let n = values.len();
         // Zeros make up whole vectors.
         let whole = n.next_multiple_of(16).min(BLOCK);
-        let seen = if let ValueSlice::F32(values) = values {
-            let mut singles = [0.0; BLOCK];
-            let seen = match self.scale {
-                None => note_and_map(values, &mut singles, |x| x),
-                Some(scale) => note_and_map(values, &mut singles, |x| (f64::from(x) * scale) as f32),
-            };
-            exp_m1_singles(&mut singles[..whole]);
-            widest(
-                #[inline(always)]
-                || plain.iter_mut().zip(singles).for_each(|(x, single)| *x = f64::from(single)),
-            );
-            seen
-        } else {
-            let scale = self.scale.unwrap_or(1.0);
-            plain[n..whole].fill(0.0);
-            let seen = with_values!(values, |values| note_and_map(values, plain, |x| x.to_f64() * scale));
-            widest_f64(
-                #[inline(always)]
-                || plain[..whole].iter_mut().for_each(|x| *x = exp_m1(*x)),
-            );
-            seen
-        };
-        widest(
+        let scale = self.scale.unwrap_or(1.0);
+        plain[n..whole].fill(0.0);
+        let seen = with_values!(values, |values| note_and_map(values, plain, |x| x.to_f64() * scale));
+        widest_f64(
             #[inline(always)]
-            || squared.iter_mut().zip(plain).for_each(|(square, x)| *square = *x * *x),
+            || {
+                plain[..whole].iter_mut().zip(squared).for_each(|(x, square)| {
+                    *x = exp_m1(*x);
+                    *square = *x * *x;
+                })
+            },
         );
+        seen
+    }
+
+    /// The values without their logarithm; and whether some are not finite, or negative.
+    fn singles(self, values: &[f32], out: &mut [f32]) -> (bool, bool) {
+        let Some(scale) = self.scale else {
+            return if exp_m1_singles(values, out) {
+                (false, false)
+            } else {
+                note_and_map(values, &mut [(); BLOCK], |_| ())
+            };
+        };
+        let mut scaled = [0.0; BLOCK];
+        let seen = note_and_map(values, &mut scaled, |x| (f64::from(x) * scale) as f32);
+        exp_m1_singles(&scaled[..values.len()], out);
         seen
     }
 

@@ -146,7 +146,7 @@ fn corrections(
             },
         )
     };
-    ordered_sums(ctx, matrix, groups, &Rule { terms: &terms, by_cell: true })
+    ordered_sums(ctx, matrix, groups, &Rule::Terms { terms: &terms, by_cell: true })
 }
 
 #[inline(always)]

@@ -145,7 +145,7 @@ fn mean_squares(ctx: &Ctx, matrix: &Matrix, cells: &Groups, standards: &[Standar
             },
         )
     };
-    let sums = ordered_sums(ctx, matrix, cells, &Rule { terms: &terms, by_cell: false })?;
+    let sums = ordered_sums(ctx, matrix, cells, &Rule::Terms { terms: &terms, by_cell: false })?;
     let n = cells.size(0) as f64;
     let mean = |([squares, nonzeros], standard): ([f64; 2], &Standard)| {
         (squares + standard.square(0.0, largest) * (n - nonzeros)) / (n - 1.0)
