@@ -81,6 +81,11 @@ impl<I: Index> Lines for ConvertedLines<'_, I> {
         self.pattern.beside(major, beside, f);
     }
 
+    #[inline(always)]
+    fn for_some_beside<B: Copy>(&self, major: usize, k: usize, beside: &[B], f: impl FnMut(usize, B)) {
+        self.pattern.beside_from(major, k, beside, |_| {}, f);
+    }
+
     fn find(&self, major: usize, minors: Range<usize>) -> Range<usize> {
         self.pattern.locate(major, minors)
     }
@@ -156,6 +161,11 @@ impl Lines for ConvertedDenseLines<'_> {
     #[inline(always)]
     fn for_each_beside<B: Copy>(&self, _major: usize, beside: &[B], mut f: impl FnMut(usize, B)) {
         beside.iter().enumerate().for_each(|(k, &b)| f(k, b));
+    }
+
+    #[inline(always)]
+    fn for_some_beside<B: Copy>(&self, _major: usize, k: usize, beside: &[B], mut f: impl FnMut(usize, B)) {
+        beside.iter().enumerate().for_each(|(i, &b)| f(k + i, b));
     }
 
     fn find(&self, _major: usize, minors: Range<usize>) -> Range<usize> {

@@ -25,6 +25,9 @@ pub trait Lines: Sync {
     /// Calls `f(position, b)` for the stored values of a line, `b` being what lies beside each.
     fn for_each_beside<B: Copy>(&self, major: usize, beside: &[B], f: impl FnMut(usize, B));
 
+    /// The same for those from the `k`-th on, as many as `b`s are given; memory is asked for nothing on the way.
+    fn for_some_beside<B: Copy>(&self, major: usize, k: usize, beside: &[B], f: impl FnMut(usize, B));
+
     /// Which stored values of a (sorted) line have positions in `minors`, as a range of `k`.
     fn find(&self, major: usize, minors: Range<usize>) -> Range<usize>;
 
@@ -125,15 +128,31 @@ impl<'a, V, I: Index> SparseLines<'a, V, I> {
     /// On the way it asks memory for as much of the lines that follow: where indices and values are read in turns, the
     /// hardware begins to foresee each anew.
     #[inline(always)]
-    pub(super) fn beside<B: Copy>(&self, major: usize, beside: &[B], mut f: impl FnMut(usize, B)) {
-        const AT_ONCE: usize = 16;
+    pub(super) fn beside<B: Copy>(&self, major: usize, beside: &[B], f: impl FnMut(usize, B)) {
         let ahead = self.range(major).end;
+        let ask = |k: usize| {
+            prefetch(self.indices, ahead + k);
+            prefetch(self.values, ahead + k);
+        };
+        self.beside_from(major, 0, beside, ask, f);
+    }
+
+    /// The same from the `k`-th on. Before each sixteen `begin` is told how many are done.
+    #[inline(always)]
+    pub(super) fn beside_from<B: Copy>(
+        &self,
+        major: usize,
+        k: usize,
+        beside: &[B],
+        begin: impl Fn(usize),
+        mut f: impl FnMut(usize, B),
+    ) {
+        const AT_ONCE: usize = 16;
         let mut each = |i: I, b: B| f((i.to_i64() - self.base) as usize, b);
-        let (indices, last_indices) = self.indices(major).as_chunks::<AT_ONCE>();
+        let (indices, last_indices) = self.indices(major)[k..][..beside.len()].as_chunks::<AT_ONCE>();
         let (beside, last_beside) = beside.as_chunks::<AT_ONCE>();
         for (k, (indices, beside)) in indices.iter().zip(beside).enumerate() {
-            prefetch(self.indices, ahead + k * AT_ONCE);
-            prefetch(self.values, ahead + k * AT_ONCE);
+            begin(k * AT_ONCE);
             (0..AT_ONCE).for_each(|j| each(indices[j], beside[j]));
         }
         last_indices.iter().zip(last_beside).for_each(|(&i, &b)| each(i, b));
@@ -180,6 +199,11 @@ impl<V: Value, I: Index> Lines for SparseLines<'_, V, I> {
     #[inline(always)]
     fn for_each_beside<B: Copy>(&self, major: usize, beside: &[B], f: impl FnMut(usize, B)) {
         self.beside(major, beside, f);
+    }
+
+    #[inline(always)]
+    fn for_some_beside<B: Copy>(&self, major: usize, k: usize, beside: &[B], f: impl FnMut(usize, B)) {
+        self.beside_from(major, k, beside, |_| {}, f);
     }
 
     #[inline]
@@ -286,6 +310,11 @@ impl<V: Value> Lines for DenseLines<'_, V> {
     #[inline(always)]
     fn for_each_beside<B: Copy>(&self, _major: usize, beside: &[B], mut f: impl FnMut(usize, B)) {
         beside.iter().enumerate().for_each(|(k, &b)| f(k, b));
+    }
+
+    #[inline(always)]
+    fn for_some_beside<B: Copy>(&self, _major: usize, k: usize, beside: &[B], mut f: impl FnMut(usize, B)) {
+        beside.iter().enumerate().for_each(|(i, &b)| f(k + i, b));
     }
 
     #[inline(always)]

@@ -86,11 +86,13 @@ pub fn exp_m1_singles(values: &[f32], out: &mut [f32]) -> bool {
             let (whole, rest) = values.split_at(values.len() / 16 * 16);
             let (whole_out, rest_out) = out.split_at_mut(whole.len());
             inside(whole, whole_out);
-            // Zeros make up a whole vector.
-            let (mut last, mut last_out) = ([0.0; 16], [0.0; 16]);
-            last[..rest.len()].copy_from_slice(rest);
-            inside(&last, &mut last_out);
-            rest_out.copy_from_slice(&last_out[..rest.len()]);
+            if !rest.is_empty() {
+                // Zeros make up a whole vector.
+                let (mut last, mut last_out) = ([0.0; 16], [0.0; 16]);
+                last[..rest.len()].copy_from_slice(rest);
+                inside(&last, &mut last_out);
+                rest_out.copy_from_slice(&last_out[..rest.len()]);
+            }
             if largest > LARGEST {
                 values.iter().zip(out).for_each(|(x, out)| *out = exp_m1_single(*x));
             }
