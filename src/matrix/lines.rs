@@ -148,7 +148,9 @@ impl<'a, V, I: Index> SparseLines<'a, V, I> {
         mut f: impl FnMut(usize, B),
     ) {
         const AT_ONCE: usize = 16;
-        let mut each = |i: I, b: B| f((i.to_i64() - self.base) as usize, b);
+        // Not read again for each: as far as is known, `f` may write there.
+        let base = self.base;
+        let mut each = move |i: I, b: B| f((i.to_i64() - base) as usize, b);
         let (indices, last_indices) = self.indices(major)[k..][..beside.len()].as_chunks::<AT_ONCE>();
         let (beside, last_beside) = beside.as_chunks::<AT_ONCE>();
         for (k, (indices, beside)) in indices.iter().zip(beside).enumerate() {

@@ -143,8 +143,9 @@ fn add_strip<L: Lines>(
     rule: &Rule,
     sums: &mut [[f64; 2]],
 ) {
+    let first = genes.start;
     block.places.batches.fill(*batch);
-    for part in parts(lines, groups, members.clone(), genes.clone()) {
+    for part in parts(lines, groups, members.clone(), genes) {
         let values = lines.values(part.cell);
         if rule.by_cell() {
             block.places.cells.fill(part.cell);
@@ -152,10 +153,10 @@ fn add_strip<L: Lines>(
         for here in part.blocks(lines, BLOCK) {
             let n = here.len();
             if let Rule::Squares(single) = rule {
-                let first = here.start;
+                let k = here.start;
                 block.work_out_singles(*single, &values[here]);
-                lines.for_some_beside(part.cell, first, &block.singles[..n], |gene, single| {
-                    if let Some(sum) = sums.get_mut(gene.wrapping_sub(genes.start)) {
+                lines.for_some_beside(part.cell, k, &block.singles[..n], |gene, single| {
+                    if let Some(sum) = sums.get_mut(gene.wrapping_sub(first)) {
                         let x = f64::from(single);
                         *sum = [sum[0] + x, sum[1] + x * x];
                     }
@@ -164,7 +165,7 @@ fn add_strip<L: Lines>(
             }
             lines.positions(part.cell, here.start, &mut block.places.genes[..n]);
             block.work_out(rule, &values[here]);
-            add_block(sums, &block.places.genes[..n], |gene| gene.wrapping_sub(genes.start), &block.terms);
+            add_block(sums, &block.places.genes[..n], |gene| gene.wrapping_sub(first), &block.terms);
         }
     }
 }
