@@ -194,10 +194,10 @@ impl Unlog {
         widest_f64(
             #[inline(always)]
             || {
-                plain[..whole].iter_mut().zip(squared).for_each(|(x, square)| {
+                for (x, square) in plain[..whole].iter_mut().zip(squared) {
                     *x = exp_m1(*x);
                     *square = *x * *x;
-                })
+                }
             },
         );
         seen
@@ -205,17 +205,16 @@ impl Unlog {
 
     /// The values without their logarithm; and whether some are not finite, or negative.
     fn singles(self, values: &[f32], out: &mut [f32]) -> (bool, bool) {
-        let Some(scale) = self.scale else {
-            return if exp_m1_singles(values, out) {
-                (false, false)
-            } else {
-                note_and_map(values, &mut [(); BLOCK], |_| ())
-            };
-        };
-        let mut scaled = [0.0; BLOCK];
-        let seen = note_and_map(values, &mut scaled, |x| (f64::from(x) * scale) as f32);
-        exp_m1_singles(&scaled[..values.len()], out);
-        seen
+        match self.scale {
+            None if exp_m1_singles(values, out) => (false, false),
+            None => note_and_map(values, &mut [0.0; BLOCK], |x| x),
+            Some(scale) => {
+                let mut scaled = [0.0; BLOCK];
+                let seen = note_and_map(values, &mut scaled, |x| (f64::from(x) * scale) as f32);
+                exp_m1_singles(&scaled[..values.len()], out);
+                seen
+            }
+        }
     }
 
     /// Of one value. numpy, and so scanpy, undoes the logarithm of float32 values in float32.
