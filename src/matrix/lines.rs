@@ -232,15 +232,17 @@ impl<V: Value, I: Index> Lines for SparseLines<'_, V, I> {
         // many requests at a time, and the reads in between would wait for their turn.
         const AT_ONCE: usize = 16;
         let (here, later) = (self.stored(here), self.stored(later));
-        let (indices, values) = (&self.indices[here.clone()], &self.values[here]);
-        let pieces = indices.chunks(AT_ONCE).zip(values.chunks(AT_ONCE));
-        for ((indices, values), k) in pieces.zip((later.start..).step_by(AT_ONCE)) {
+        let (indices, last_indices) = self.indices[here.clone()].as_chunks::<AT_ONCE>();
+        let (values, last_values) = self.values[here].as_chunks::<AT_ONCE>();
+        // Not read again for each: as far as is known, `f` may write there.
+        let base = self.base;
+        let mut each = move |i: I, v: V| f((i.to_i64() - base) as usize, v);
+        for ((indices, values), k) in indices.iter().zip(values).zip((later.start..).step_by(AT_ONCE)) {
             prefetch(self.indices, k.min(later.end));
             (0..size_of::<V>()).step_by(4).for_each(|i| prefetch(self.values, (k + 4 * i).min(later.end)));
-            for (i, &v) in indices.iter().zip(values) {
-                f((i.to_i64() - self.base) as usize, v);
-            }
+            (0..AT_ONCE).for_each(|j| each(indices[j], values[j]));
         }
+        last_indices.iter().zip(last_values).for_each(|(&i, &v)| each(i, v));
     }
 
     #[inline(always)]
