@@ -104,7 +104,13 @@ impl<I: Index> Lines for ConvertedLines<'_, I> {
     }
 
     #[inline(always)]
-    fn for_each_of(&self, here: (usize, Range<usize>), later: (usize, Range<usize>), mut f: impl FnMut(usize, f64)) {
+    fn for_each_of(
+        &self,
+        here: (usize, Range<usize>),
+        later: (usize, Range<usize>),
+        _unrolled: bool,
+        mut f: impl FnMut(usize, f64),
+    ) {
         let pattern = self.pattern;
         self.prefetch(later.0, later.1);
         in_blocks(self.values, pattern.stored(here), |k, x| {
@@ -183,7 +189,13 @@ impl Lines for ConvertedDenseLines<'_> {
     }
 
     #[inline(always)]
-    fn for_each_of(&self, here: (usize, Range<usize>), _later: (usize, Range<usize>), f: impl FnMut(usize, f64)) {
+    fn for_each_of(
+        &self,
+        here: (usize, Range<usize>),
+        _later: (usize, Range<usize>),
+        _unrolled: bool,
+        f: impl FnMut(usize, f64),
+    ) {
         self.for_each_in(here.0, here.1, f);
     }
 

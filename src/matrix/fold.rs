@@ -97,17 +97,17 @@ pub(super) fn pass<F: Fold>(
 }
 
 /// Adds the members' lines, in their order, to the accumulators of these genes.
-fn scatter<F: Fold, L: Lines>(
+fn scatter<F: Fold, L: Lines, M: Map>(
     lines: L,
     groups: &Groups,
     members: Range<usize>,
     genes: Range<usize>,
     row: &mut [F],
-    map: impl Map,
+    map: M,
 ) {
     let first = genes.start;
     for Part { cell, here, later, there } in parts(&lines, groups, members, genes) {
-        lines.for_each_of((cell, here), (later, there), |gene, x| {
+        lines.for_each_of((cell, here), (later, there), M::IDENTITY, |gene, x| {
             // Lines wrongly said to be sorted have others among them.
             if let Some(fold) = row.get_mut(gene.wrapping_sub(first)) {
                 fold.add(map.of(gene, x.to_f64()));
