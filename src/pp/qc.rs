@@ -208,9 +208,10 @@ impl GeneTally {
             self.widen();
         }
         (self.cells, self.highest) = (self.cells + 1, self.highest + highest);
+        let packed = &mut self.packed[..];
         lines.for_each_beside(cell, counts, |gene, count| {
             if count > 0 {
-                self.packed[gene] += count + Self::ONE;
+                packed[gene] += count + Self::ONE;
             }
         });
     }
