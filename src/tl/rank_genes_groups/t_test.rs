@@ -1,6 +1,6 @@
 //! Welch's and Student's t-tests from the two sides' moments.
 //!
-//! Speed, 2 threads: 20 groups of 28 M non-zeros: 25 ms. 501 groups of 48 M non-zeros, 4 M tests: 103 ms. About half of it are
+//! Speed, 2 threads: 20 groups of 28 M non-zeros: 23 ms. 501 groups of 48 M non-zeros, 4 M tests: 99 ms. About half of it are
 //! the moments (`matrix::reduce`) and the pages of results and moments, which the kernel clears; the limit of the rest is
 //! arithmetic, for a test and thread: a p-value 7 ns, its adjustment 7, a fold change 3, t 2.
 
