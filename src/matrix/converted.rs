@@ -165,11 +165,6 @@ impl Lines for ConvertedDenseLines<'_> {
     }
 
     #[inline(always)]
-    fn for_each_beside<B: Copy>(&self, _major: usize, beside: &[B], mut f: impl FnMut(usize, B)) {
-        beside.iter().enumerate().for_each(|(k, &b)| f(k, b));
-    }
-
-    #[inline(always)]
     fn for_some_beside<B: Copy>(&self, _major: usize, k: usize, beside: &[B], mut f: impl FnMut(usize, B)) {
         beside.iter().enumerate().for_each(|(i, &b)| f(k + i, b));
     }

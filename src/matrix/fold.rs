@@ -162,7 +162,7 @@ fn gather<F: Fold, L: Lines>(lines: &L, groups: &Groups, gene: usize, column: &m
 }
 
 /// Stored values that one thread folds in some 10 ms: how long the caller waits between two looks at its wish to stop.
-const BITE: u64 = 1 << 23;
+pub(super) const BITE: u64 = 1 << 23;
 
 fn gathered<F: Fold>(
     ctx: &Ctx,

@@ -22,11 +22,15 @@ pub trait Lines: Sync {
     /// The position of the `k`-th stored value of a line.
     fn minor(&self, major: usize, k: usize) -> usize;
 
-    /// Calls `f(position, b)` for the stored values of a line, `b` being what lies beside each.
-    fn for_each_beside<B: Copy>(&self, major: usize, beside: &[B], f: impl FnMut(usize, B));
-
-    /// The same for those from the `k`-th on, as many as `b`s are given; memory is asked for nothing on the way.
+    /// Calls `f(position, b)` for the stored values of a line from the `k`-th on, `b` being what lies beside each: for as many
+    /// as `b`s are given.
     fn for_some_beside<B: Copy>(&self, major: usize, k: usize, beside: &[B], f: impl FnMut(usize, B));
+
+    /// The same for the whole line; on the way memory is asked for what follows, where that has to be told.
+    #[inline(always)]
+    fn for_each_beside<B: Copy>(&self, major: usize, beside: &[B], f: impl FnMut(usize, B)) {
+        self.for_some_beside(major, 0, beside, f);
+    }
 
     /// Which stored values of a (sorted) line have positions in `minors`, as a range of `k`.
     fn find(&self, major: usize, minors: Range<usize>) -> Range<usize>;
@@ -323,11 +327,6 @@ impl<V: Value> Lines for DenseLines<'_, V> {
     #[inline(always)]
     fn minor(&self, _major: usize, k: usize) -> usize {
         k
-    }
-
-    #[inline(always)]
-    fn for_each_beside<B: Copy>(&self, _major: usize, beside: &[B], mut f: impl FnMut(usize, B)) {
-        beside.iter().enumerate().for_each(|(k, &b)| f(k, b));
     }
 
     #[inline(always)]

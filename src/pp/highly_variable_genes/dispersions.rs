@@ -10,7 +10,7 @@
 use super::bins::{Bins, compensated_mean};
 use super::ordered::{BLOCK, Places, Rule, Terms, ordered_sums};
 use super::ranks::{choose, descending};
-use super::survey::survey;
+use super::survey::{Kinds, survey};
 use super::{Cutoffs, Flavor, HighlyVariable, Options};
 use crate::error::Result;
 use crate::matrix::buffer::zeros;
@@ -207,7 +207,10 @@ impl Unlog {
     fn singles(self, values: &[f32], out: &mut [f32]) -> (bool, bool) {
         match self.scale {
             None if exp_m1_singles(values, out) => (false, false),
-            None => note_and_map(values, &mut [0.0; BLOCK], |x| x),
+            None => {
+                let kinds = Kinds::of(values);
+                (kinds.infinite, kinds.negative)
+            }
             Some(scale) => {
                 let mut scaled = [0.0; BLOCK];
                 let seen = note_and_map(values, &mut scaled, |x| (f64::from(x) * scale) as f32);

@@ -63,16 +63,16 @@ fn survey_lines<L: Lines>(ctx: &Ctx, matrix: &Matrix, lines: L) -> Result<Survey
 }
 
 /// Whether some of the values are of a kind.
-struct Kinds {
+pub(super) struct Kinds {
     /// NaN, too.
-    infinite: bool,
-    fractional: bool,
-    negative: bool,
+    pub infinite: bool,
+    pub fractional: bool,
+    pub negative: bool,
 }
 
 impl Kinds {
     /// Without a branch in the loop, so that it vectorises.
-    fn of<V: Value>(values: &[V]) -> Self {
+    pub fn of<V: Value>(values: &[V]) -> Self {
         /// 2^52: a smaller number changes if it is added and taken off again, unless it is whole.
         const SHIFT: f64 = 4503599627370496.0;
         widest(
