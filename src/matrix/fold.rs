@@ -4,6 +4,7 @@
 //! group after the other, so that the row stays in the cache; threads divide the groups, and the genes of large ones.
 //! Var-major lines are *gathered*, each into the accumulators of its gene; threads divide the genes.
 
+use super::dense_sums::add_cells;
 use super::density::Density;
 use super::moments::{Summed, sum_lines};
 use super::strips::{Part, parts};
@@ -16,12 +17,21 @@ use std::ops::Range;
 
 /// The accumulator of one group and gene: what is added to for each value.
 pub(super) trait Fold: Copy + Send + Sync {
-    /// Whether it consists of what [`sum_lines`] adds up, and begins at zero.
-    const SUMMED: bool;
-    /// Whether its non-zeros count.
+    /// Whether it consists of sums, and begins at zero.
+    const SUMMED: bool = false;
+    /// Whether the squares' is one of them.
+    const SQUARES: bool = false;
+    /// Whether the number of non-zeros is one.
     const COUNTS: bool = false;
     fn add(&mut self, x: f64);
-    fn summed(sums: Summed) -> Self;
+    /// The sums that it consists of.
+    fn sums(self) -> Summed {
+        Summed::default()
+    }
+    /// What consists of these sums.
+    fn summed(_: Summed) -> Self {
+        unreachable!("only what is SUMMED is made of sums")
+    }
 }
 
 /// What is taken in place of a value: `of(i, x)`, `i` being the gene. Of zero it is zero.
@@ -105,6 +115,9 @@ fn scatter<F: Fold, L: Lines, M: Map>(
     row: &mut [F],
     map: M,
 ) {
+    if L::DENSE && F::SUMMED && M::IDENTITY {
+        return add_cells(&lines, members.map(|member| groups.member(member)), genes, row);
+    }
     let first = genes.start;
     for Part { cell, here, later, there } in parts(&lines, groups, members, genes) {
         lines.for_each_of((cell, here), (later, there), M::IDENTITY, |gene, x| {

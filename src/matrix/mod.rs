@@ -18,6 +18,7 @@ pub mod concat;
 mod converted;
 mod counts;
 pub mod dense;
+mod dense_sums;
 pub(crate) mod density;
 mod exact_sums;
 mod fold;

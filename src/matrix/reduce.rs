@@ -274,7 +274,7 @@ struct SumTables<'a> {
     doubtful: Mutex<Vec<Doubtful>>,
 }
 
-impl<F: Fold + Default + Into<Summed>> Ends<F> for SumTables<'_> {
+impl<F: Fold + Default> Ends<F> for SumTables<'_> {
     fn begin(&self, _group: usize, genes: Range<usize>, row: &mut Vec<F>) {
         row.resize(row.len() + genes.len(), F::default());
     }
@@ -283,7 +283,7 @@ impl<F: Fold + Default + Into<Summed>> Ends<F> for SumTables<'_> {
         let mut columns = Columns::default();
         for (first, row) in genes.step_by(TOGETHER).zip(row.chunks(TOGETHER)) {
             for (i, &fold) in row.iter().enumerate() {
-                let Summed { sum, squares, nonzeros } = fold.into();
+                let Summed { sum, squares, nonzeros } = fold.sums();
                 (columns.sums[i], columns.squares[i], columns.nonzeros[i]) = (sum, squares, nonzeros);
             }
             self.take(group, first..first + row.len(), &columns);
@@ -446,14 +446,11 @@ impl Fold for Sum {
     fn add(&mut self, x: f64) {
         self.0 += x;
     }
+    fn sums(self) -> Summed {
+        Summed { sum: self.0, ..Default::default() }
+    }
     fn summed(of: Summed) -> Self {
         Self(of.sum)
-    }
-}
-
-impl From<Sum> for Summed {
-    fn from(Sum(sum): Sum) -> Self {
-        Self { sum, ..Default::default() }
     }
 }
 
@@ -464,19 +461,18 @@ struct Squares([f64; 2]);
 
 impl Fold for Squares {
     const SUMMED: bool = true;
+    const SQUARES: bool = true;
     #[inline(always)]
     fn add(&mut self, x: f64) {
         self.0[0] += x;
         self.0[1] += x * x;
     }
+    fn sums(self) -> Summed {
+        let [sum, squares] = self.0;
+        Summed { sum, squares, nonzeros: 0.0 }
+    }
     fn summed(of: Summed) -> Self {
         Self([of.sum, of.squares])
-    }
-}
-
-impl From<Squares> for Summed {
-    fn from(Squares([sum, squares]): Squares) -> Self {
-        Self { sum, squares, nonzeros: 0.0 }
     }
 }
 
@@ -487,20 +483,19 @@ struct Moments([f64; 4]);
 
 impl Fold for Moments {
     const SUMMED: bool = true;
+    const SQUARES: bool = true;
     const COUNTS: bool = true;
     #[inline(always)]
     fn add(&mut self, x: f64) {
         let more = [x, x * x, f64::from(u8::from(x != 0.0)), 0.0];
         self.0.iter_mut().zip(more).for_each(|(sum, more)| *sum += more);
     }
+    fn sums(self) -> Summed {
+        let [sum, squares, nonzeros, _] = self.0;
+        Summed { sum, squares, nonzeros }
+    }
     fn summed(of: Summed) -> Self {
         Self([of.sum, of.squares, of.nonzeros, 0.0])
-    }
-}
-
-impl From<Moments> for Summed {
-    fn from(Moments([sum, squares, nonzeros, _]): Moments) -> Self {
-        Self { sum, squares, nonzeros }
     }
 }
 
@@ -519,7 +514,6 @@ impl Default for Extremes {
 }
 
 impl Fold for Extremes {
-    const SUMMED: bool = false;
     #[inline(always)]
     fn add(&mut self, x: f64) {
         if x != 0.0 {
@@ -528,9 +522,6 @@ impl Fold for Extremes {
             self.max = if x > self.max || x.is_nan() { x } else { self.max };
             self.nonzeros += 1.0;
         }
-    }
-    fn summed(_: Summed) -> Self {
-        Self::default()
     }
 }
 
@@ -545,7 +536,6 @@ struct Deviations {
 }
 
 impl Fold for Deviations {
-    const SUMMED: bool = false;
     #[inline(always)]
     fn add(&mut self, x: f64) {
         if x != 0.0 {
@@ -554,9 +544,6 @@ impl Fold for Deviations {
             self.squares += deviation * deviation;
             self.nonzeros += 1.0;
         }
-    }
-    fn summed(_: Summed) -> Self {
-        Self::default()
     }
 }
 

@@ -4,7 +4,7 @@ use crate::error::Result;
 use crate::matrix::reduce::{Wanted, aggregate};
 use crate::matrix::{Axis, Groups, Lines, Matrix, Value};
 use crate::parallel::{Ctx, balanced_ranges, even_ranges};
-use crate::simd::widest;
+use crate::simd::{widest, widest_f64};
 use crate::{bail, ensure, with_lines};
 use std::ops::Range;
 
@@ -167,31 +167,34 @@ fn dot(a: &[f64], b: &[f64]) -> f64 {
 /// The basis' products with each gene, rank x n_vars. Threads divide the genes; a product takes the cells in order.
 fn project<L: Lines>(ctx: &Ctx, matrix: &Matrix, lines: L, basis: &Basis) -> Result<Vec<f64>> {
     let (n_vars, rank) = (matrix.n_vars(), basis.rank);
-    // Genes in blocks that fit the cache; no more of them than threads need if each block walks all cells.
-    let pieces = match matrix.major() {
+    let pieces: Vec<_> = match matrix.major() {
         Axis::Var => even_ranges(n_vars, 64).collect(),
-        Axis::Obs => balanced_ranges(n_vars, (ctx.threads() * 2).max(n_vars.div_ceil(TILE)), |gene| gene as u64),
+        // Parts of lines as long as can be: memory foresees what is read straight on.
+        Axis::Obs => balanced_ranges(n_vars, ctx.threads(), |gene| gene as u64),
     };
-    let blocks = ctx.map(pieces.len(), |p| {
-        let genes = pieces[p].clone();
-        let (first, n) = (genes.start, genes.len());
-        let mut products = vec![0.0; n * rank];
-        let mut add = |cell: usize, gene: usize, x: f64| {
-            basis.of(cell).iter().enumerate().for_each(|(k, q)| products[k * n + gene - first] += q * x);
-        };
-        match matrix.major() {
-            Axis::Obs if L::DENSE => project_cells(&lines, genes, basis, &mut products),
-            Axis::Obs => {
-                for cell in 0..lines.n_major() {
-                    lines.for_each_in(cell, genes.clone(), |gene, x| add(cell, gene, x.to_f64()));
-                }
-            }
-            Axis::Var => {
-                genes.for_each(|gene| lines.for_each(gene, |cell, x| add(cell, gene, x.to_f64())));
+    let mut blocks: Vec<Vec<f64>> = pieces.iter().map(|genes| vec![0.0; genes.len() * rank]).collect();
+    let mut add_lines = |lines: &L, cells: Range<usize>| {
+        ctx.run_chunks(
+            &mut blocks,
+            1,
+            || (),
+            |(), p, block| {
+                project_lines(lines, matrix.major(), cells.clone(), pieces[p].clone(), basis, &mut block[0]);
+                Ok(())
+            },
+        )
+    };
+    match matrix.major() {
+        Axis::Var => add_lines(&lines, 0..lines.n_minor())?,
+        Axis::Obs => {
+            // Each takes a thread some 10 ms, so that it can be stopped.
+            let bites = even_ranges(lines.n_major(), (ctx.threads() * (BLOCK << 4)).div_ceil(n_vars.max(1)));
+            let n = bites.len();
+            for (i, cells) in bites.enumerate() {
+                ctx.step(i, n, || add_lines(&lines, cells))?;
             }
         }
-        Ok(products)
-    })?;
+    }
     let mut out = vec![0.0; rank * n_vars];
     for (genes, products) in pieces.into_iter().zip(blocks) {
         for k in 0..rank {
@@ -201,18 +204,41 @@ fn project<L: Lines>(ctx: &Ctx, matrix: &Matrix, lines: L, basis: &Basis) -> Res
     Ok(out)
 }
 
-/// Genes whose products, or coefficients, stay in the first-level cache.
-const TILE: usize = 512;
+/// Adds the products of some cells and genes, k after k.
+fn project_lines<L: Lines>(
+    lines: &L,
+    major: Axis,
+    cells: Range<usize>,
+    genes: Range<usize>,
+    basis: &Basis,
+    products: &mut [f64],
+) {
+    let (first, n) = (genes.start, genes.len());
+    let mut add = |cell: usize, gene: usize, x: f64| {
+        basis.of(cell).iter().enumerate().for_each(|(k, q)| products[k * n + gene - first] += q * x);
+    };
+    match major {
+        Axis::Obs if L::DENSE => project_cells(lines, cells, genes, basis, products),
+        Axis::Obs => cells.for_each(|cell| lines.for_each_in(cell, genes.clone(), |gene, x| add(cell, gene, x.to_f64()))),
+        Axis::Var => genes.for_each(|gene| lines.for_each(gene, |cell, x| add(cell, gene, x.to_f64()))),
+    }
+}
 
 /// Cells whose products are added in one go, so that the sums are fetched and stored once for all of them.
 const CELLS: usize = 8;
 
-/// The products of some genes of a dense matrix, k after k: each takes the cells in order, in vectors across the genes.
-fn project_cells(lines: &impl Lines, genes: Range<usize>, basis: &Basis, products: &mut [f64]) {
+/// The same for a dense matrix, in vectors across the genes.
+fn project_cells(
+    lines: &impl Lines,
+    cells: Range<usize>,
+    genes: Range<usize>,
+    basis: &Basis,
+    products: &mut [f64],
+) {
     widest(
         #[inline(always)]
         || {
-            for cells in even_ranges(lines.n_major(), CELLS) {
+            for cells in even_ranges(cells.len(), CELLS).map(|part| cells.start + part.start..cells.start + part.end) {
                 if cells.len() < CELLS {
                     cells.for_each(|cell| project_block(lines, [cell], &genes, basis, products));
                 } else {
@@ -235,10 +261,24 @@ fn project_block<const N: usize>(
     let n = genes.len();
     let values = cells.map(|cell| lines.values(cell));
     let rows: [_; N] = std::array::from_fn(|i| &values[i][genes.clone()][..n]);
-    for (k, products) in products.chunks_exact_mut(n).enumerate() {
-        let q = cells.map(|cell| basis.of(cell)[k]);
-        for (gene, sum) in products[..n].iter_mut().enumerate() {
-            *sum = (0..N).fold(*sum, |sum, i| sum + q[i] * rows[i][gene].to_f64());
+    let of = |gene: usize| rows.map(|row| row[gene].to_f64());
+    let factors = |k: usize| cells.map(|cell| basis.of(cell)[k]);
+    // Two at a time, as to read and convert the values is a third of the work.
+    for (k, products) in (0..).step_by(2).zip(products.chunks_mut(2 * n)) {
+        let (sums, others) = products.split_at_mut(n);
+        let q = factors(k);
+        if others.is_empty() {
+            for gene in 0..n {
+                let x = of(gene);
+                sums[gene] = (0..N).fold(sums[gene], |sum, i| sum + q[i] * x[i]);
+            }
+        } else {
+            let (others, p) = (&mut others[..n], factors(k + 1));
+            for gene in 0..n {
+                let x = of(gene);
+                sums[gene] = (0..N).fold(sums[gene], |sum, i| sum + q[i] * x[i]);
+                others[gene] = (0..N).fold(others[gene], |sum, i| sum + p[i] * x[i]);
+            }
         }
     }
 }
@@ -252,21 +292,18 @@ enum Fit<'a> {
 }
 
 impl Fit<'_> {
-    /// Those of some genes in a row, from `first` on, of all `n_vars`.
-    #[inline(always)]
-    fn of(&self, cell: usize, first: usize, n_vars: usize, fits: &mut [f64]) {
-        fits.fill(0.0);
+    /// Those of all genes.
+    fn of(&self, cell: usize, fits: &mut [f64]) {
+        let n = fits.len();
         match self {
             Self::Products { basis, coefficients } => {
+                fits.fill(0.0);
                 for (k, &q) in basis.of(cell).iter().enumerate() {
-                    fits.iter_mut().zip(&coefficients[k * n_vars + first..]).for_each(|(fit, c)| *fit += q * c);
+                    fits.iter_mut().zip(&coefficients[k * n..]).for_each(|(fit, c)| *fit += q * c);
                 }
             }
-            Self::Means { groups, means } => {
-                if let Some(g) = groups.of(cell) {
-                    fits.copy_from_slice(&means[g * n_vars + first..][..fits.len()]);
-                }
-            }
+            // Every cell is in a group, that was checked.
+            Self::Means { groups, means } => fits.copy_from_slice(&means[groups.of(cell).unwrap_or_default() * n..][..n]),
         }
     }
 }
@@ -286,26 +323,15 @@ fn subtract<L: Lines, T: Value>(ctx: &Ctx, major: Axis, lines: L, fit: &Fit, out
         let cells = blocks[b].clone();
         let first = cells.start;
         match major {
-            Axis::Obs if L::DENSE => widest(
-                #[inline(always)]
-                || {
-                    let mut fits = [0.0; TILE];
-                    for genes in even_ranges(n_vars, TILE) {
-                        let fits = &mut fits[..genes.len()];
-                        for (cell, out) in cells.clone().zip(out.chunks_exact_mut(n_vars)) {
-                            fit.of(cell, genes.start, n_vars, fits);
-                            let (values, out) = (lines.values(cell), &mut out[genes.clone()]);
-                            for ((out, x), fit) in out.iter_mut().zip(&values[genes.clone()]).zip(&*fits) {
-                                *out = T::from_f64((0.0 - fit) + x.to_f64());
-                            }
-                        }
-                    }
-                },
-            ),
+            Axis::Obs if L::DENSE => {
+                for (cell, out) in cells.zip(out.chunks_exact_mut(n_vars)) {
+                    subtract_row(&lines.values(cell), fit, cell, residuals, out);
+                }
+            }
             Axis::Obs => {
                 residuals.resize(n_vars, 0.0);
                 for (cell, out) in cells.zip(out.chunks_exact_mut(n_vars)) {
-                    fit.of(cell, 0, n_vars, residuals);
+                    fit.of(cell, residuals);
                     negate(residuals);
                     lines.for_each(cell, |gene, x| residuals[gene] += x.to_f64());
                     out.iter_mut().zip(residuals.iter()).for_each(|(out, &x)| *out = T::from_f64(x));
@@ -314,7 +340,7 @@ fn subtract<L: Lines, T: Value>(ctx: &Ctx, major: Axis, lines: L, fit: &Fit, out
             Axis::Var => {
                 residuals.resize(out.len(), 0.0);
                 for (cell, residuals) in cells.clone().zip(residuals.chunks_exact_mut(n_vars)) {
-                    fit.of(cell, 0, n_vars, residuals);
+                    fit.of(cell, residuals);
                 }
                 negate(residuals);
                 for gene in 0..n_vars {
@@ -327,6 +353,55 @@ fn subtract<L: Lines, T: Value>(ctx: &Ctx, major: Axis, lines: L, fit: &Fit, out
         }
         Ok(())
     })
+}
+
+/// One cell of a dense matrix less its fit, which stays in registers if it has few terms.
+fn subtract_row<V: Value, T: Value>(values: &[V], fit: &Fit, cell: usize, fits: &mut Vec<f64>, out: &mut [T]) {
+    let n = values.len();
+    match *fit {
+        Fit::Products { basis, coefficients } if basis.rank <= 4 => {
+            let (factors, columns) = (basis.of(cell), |k: usize| &coefficients[k * n..]);
+            match *factors {
+                [a] => subtract_terms([a], std::array::from_fn(columns), values, out),
+                [a, b] => subtract_terms([a, b], std::array::from_fn(columns), values, out),
+                [a, b, c] => subtract_terms([a, b, c], std::array::from_fn(columns), values, out),
+                [a, b, c, d] => subtract_terms([a, b, c, d], std::array::from_fn(columns), values, out),
+                _ => unreachable!("a constant is always among them"),
+            }
+        }
+        Fit::Products { .. } => {
+            fits.resize(n, 0.0);
+            fit.of(cell, fits);
+            subtract_terms([1.0], [fits], values, out);
+        }
+        // Every cell is in a group, that was checked.
+        Fit::Means { groups, means } => {
+            subtract_terms([1.0], [&means[groups.of(cell).unwrap_or_default() * n..]], values, out)
+        }
+    }
+}
+
+/// `out` = `values` less the sum of these columns, each with its factor.
+fn subtract_terms<const N: usize, V: Value, T: Value>(
+    factors: [f64; N],
+    columns: [&[f64]; N],
+    values: &[V],
+    out: &mut [T],
+) {
+    widest_f64(
+        #[inline(always)]
+        || {
+            let n = values.len();
+            let out = &mut out[..n];
+            // Known to be long enough where the loop begins: only then are vectors made of it.
+            let columns: [&[f64]; N] = std::array::from_fn(|k| &columns[k][..n]);
+            for gene in 0..n {
+                let terms = columns.map(|column| column[gene]);
+                let fit = (0..N).fold(0.0, |fit, k| fit + factors[k] * terms[k]);
+                out[gene] = T::from_f64((0.0 - fit) + values[gene].to_f64());
+            }
+        },
+    )
 }
 
 #[cfg(test)]
