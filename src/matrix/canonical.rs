@@ -1,6 +1,6 @@
 //! Views whose indices are sorted, unique and in range: what kernels work on.
 
-use super::{Index, IndexSlice, Lines, Matrix, Sparse, SparseLines, Storage, Value};
+use super::{Index, IndexSlice, Lines, Matrix, Order, Sparse, SparseLines, Storage, Value};
 use crate::bail;
 use crate::error::Result;
 use crate::parallel::{Ctx, lock};
@@ -18,10 +18,10 @@ pub enum Canonical<'a> {
 }
 
 impl Canonical<'_> {
-    /// The view, now declared canonical: to ask it for its [`Matrix::canonical`] again costs a look at each line.
+    /// The view, which remembers that it was checked: to ask it for its [`Matrix::canonical`] again costs nothing.
     pub fn view(&self) -> Matrix<'_> {
         match self {
-            Self::Borrowed(matrix) => matrix.declared_canonical(),
+            Self::Borrowed(matrix) => matrix.checked(),
             Self::Owned(sparse) => sparse.view(),
         }
     }
@@ -44,7 +44,14 @@ impl Matrix<'_> {
     /// let matrix = &canonical.view();
     /// ```
     pub fn canonical(&self, ctx: &Ctx) -> Result<Canonical<'_>> {
-        if check(ctx, self, self.is_declared_canonical())? {
+        self.canonical_lines(ctx, None)
+    }
+
+    /// [`Self::canonical`] for who reads these lines and no others: of a view that is declared canonical no others are
+    /// looked at, although what it gives counts as checked.
+    pub(super) fn canonical_lines(&self, ctx: &Ctx, majors: Option<&[i64]>) -> Result<Canonical<'_>> {
+        let declared = self.is_declared_canonical();
+        if check(ctx, self, declared, majors.filter(|_| declared))? {
             return Ok(Canonical::Borrowed(self));
         }
         Ok(Canonical::Owned(with_sparse_lines!(self, |lines| sort(ctx, self, lines)?, else unreachable!())))
@@ -55,45 +62,65 @@ impl Matrix<'_> {
     /// One parallel read of the indices, to their end also where a line is unsorted: one out of range is an error, which
     /// must not depend on what another thread has found by then.
     pub fn is_canonical(&self, ctx: &Ctx) -> Result<bool> {
-        check(ctx, self, false)
+        check(ctx, self, false, None)
     }
 
     /// A sorted copy in any case, repeats summed in their order.
     pub fn to_canonical(&self, ctx: &Ctx) -> Result<Sparse> {
-        check(ctx, self, self.is_declared_canonical())?;
+        check(ctx, self, self.is_declared_canonical(), None)?;
         with_sparse_lines!(self, |lines| sort(ctx, self, lines), else bail!(Unsupported, "matrix: is dense, must be sparse"))
     }
 
     /// Whether the caller vouches for it; of a dense matrix nobody does.
     pub fn is_declared_canonical(&self) -> bool {
-        matches!(self.storage(), Storage::Sparse { declared_canonical: true, .. })
+        matches!(self.storage(), Storage::Sparse { order: Order::Declared | Order::Checked, .. })
     }
 }
 
-/// Whether all lines are sorted and unique, of which `declared` is taken as proof; an index out of range is an error.
-fn check(ctx: &Ctx, matrix: &Matrix, declared: bool) -> Result<bool> {
-    let Storage::Sparse { indptr, indices, base, .. } = matrix.storage() else { return Ok(true) };
+/// Whether these lines, or all, are sorted and unique, of which `declared` is taken as proof; an index out of range is an error.
+fn check(ctx: &Ctx, matrix: &Matrix, declared: bool, majors: Option<&[i64]>) -> Result<bool> {
+    let Storage::Sparse { indptr, indices, base, order, .. } = matrix.storage() else { return Ok(true) };
+    if declared && *order == Order::Checked {
+        return Ok(true);
+    }
     let (n_minor, base) = (matrix.n_minor(), *base);
     // Without the values, so that it is compiled for two types and not for twenty.
     match indices {
-        IndexSlice::I32(indices) => {
-            check_lines(ctx, matrix, SparseLines::<(), _> { n_minor, indptr, indices, base, values: &[] }, declared)
-        }
-        IndexSlice::I64(indices) => {
-            check_lines(ctx, matrix, SparseLines::<(), _> { n_minor, indptr, indices, base, values: &[] }, declared)
-        }
+        IndexSlice::I32(indices) => check_lines(
+            ctx,
+            matrix,
+            SparseLines::<(), _> { n_minor, indptr, indices, base, values: &[] },
+            declared,
+            majors,
+        ),
+        IndexSlice::I64(indices) => check_lines(
+            ctx,
+            matrix,
+            SparseLines::<(), _> { n_minor, indptr, indices, base, values: &[] },
+            declared,
+            majors,
+        ),
     }
 }
 
-fn check_lines<I: Index>(ctx: &Ctx, matrix: &Matrix, lines: SparseLines<(), I>, declared: bool) -> Result<bool> {
+fn check_lines<I: Index>(
+    ctx: &Ctx,
+    matrix: &Matrix,
+    lines: SparseLines<(), I>,
+    declared: bool,
+    majors: Option<&[i64]>,
+) -> Result<bool> {
     let (n, base) = (matrix.n_minor() as i64, lines.base);
     let sorted = AtomicBool::new(true);
-    let pieces = ctx.balanced(matrix.n_major(), |i| lines.indptr[i] as u64);
+    let pieces = match majors {
+        Some(majors) => ctx.balanced(majors.len(), |i| i as u64),
+        None => ctx.balanced(matrix.n_major(), |i| lines.indptr[i] as u64),
+    };
     ctx.run(
         pieces.len(),
         || (),
         |(), p| {
-            for major in pieces[p].clone() {
+            for major in pieces[p].clone().map(|i| majors.map_or(i, |majors| majors[i] as usize)) {
                 let indices = lines.indices(major);
                 if indices.is_empty() {
                     continue;

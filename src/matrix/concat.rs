@@ -180,13 +180,13 @@ fn put_together<V: Value, I: Index>(
         };
         let count = |line: usize| part(line).len(line - part(line).first);
         let fill = |line: usize, to: &mut Line<I, V>| part(line).copy(line - part(line).first, 0, to);
-        build(ctx, major, shape, &work, &count, &fill)
+        build(ctx, major, shape, &work, Some(&count), &fill)
     } else {
         // Each line is made of one of each part.
         let work = |line: usize| parts.iter().map(|part| part.indptr[line] as u64).sum();
         let count = |line: usize| parts.iter().map(|part| part.len(line)).sum();
         let fill = |line: usize, to: &mut Line<I, V>| parts.iter().for_each(|part| part.copy(line, part.first, to));
-        build(ctx, major, shape, &work, &count, &fill)
+        build(ctx, major, shape, &work, Some(&count), &fill)
     }
 }
 

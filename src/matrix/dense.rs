@@ -89,7 +89,7 @@ fn non_zeros<L: Lines>(ctx: &Ctx, matrix: &Matrix, lines: L) -> Result<Sparse> {
     let work = |line: usize| matrix.stored_before(line);
     let count = |line: usize| lines.values(line).iter().filter(|x| **x != zero).count();
     if matrix.n_minor() as u64 <= i32::MAX as u64 {
-        build(ctx, matrix.major(), shape, &work, &count, &|line, to: &mut Line<i32, _>| {
+        build(ctx, matrix.major(), shape, &work, Some(&count), &|line, to: &mut Line<i32, _>| {
             lines.for_each(line, |minor, x| {
                 if x != zero {
                     to.push(minor as i32, x);
@@ -97,7 +97,7 @@ fn non_zeros<L: Lines>(ctx: &Ctx, matrix: &Matrix, lines: L) -> Result<Sparse> {
             });
         })
     } else {
-        build(ctx, matrix.major(), shape, &work, &count, &|line, to: &mut Line<i64, _>| {
+        build(ctx, matrix.major(), shape, &work, Some(&count), &|line, to: &mut Line<i64, _>| {
             lines.for_each(line, |minor, x| {
                 if x != zero {
                     to.push(minor as i64, x);

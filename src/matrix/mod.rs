@@ -47,4 +47,4 @@ pub use line_sum::{count_sum, line_sum};
 pub use lines::{DenseLines, Lines, SparseLines};
 pub use owned::Sparse;
 pub use types::{Index, IndexSlice, IndexType, IndexVec, Value, ValueSlice, ValueSliceMut, ValueType, ValueVec};
-pub use view::{Axis, Matrix, Storage};
+pub use view::{Axis, Matrix, Order, Storage};

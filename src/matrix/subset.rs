@@ -27,9 +27,9 @@ pub fn subset(ctx: &Ctx, matrix: &Matrix, obs: Option<&[i64]>, vars: Option<&[i6
             bail!(InvalidArgument, "{0}[{i}]: is {at}, must be from 0 to {1} as there are {n} {0}", axis.name(), n - 1);
         }
     }
-    let canonical = matrix.canonical(ctx)?;
-    let matrix = &canonical.view();
     let (major, minor) = if matrix.major() == Axis::Obs { (obs, vars) } else { (vars, obs) };
+    let canonical = matrix.canonical_lines(ctx, major)?;
+    let matrix = &canonical.view();
     let n_minor = minor.map_or(matrix.n_minor(), |chosen| chosen.len());
     with_sparse_lines!(
         matrix,
@@ -165,18 +165,19 @@ fn choose<V: Value, I: Index, J: Index>(
         let fill = |line: usize, to: &mut Line<J, V>| {
             kept.take((lines.indices(old(line)), &lines.values[lines.range(old(line))]), lines.base, marks(line), to)
         };
-        return build(ctx, matrix.major(), shape, &|line| work[line], &count, &fill);
+        return build(ctx, matrix.major(), shape, &|line| work[line], Some(&count), &fill);
     }
     let places = match minors {
         Minors::Any(places) => Some(places),
         _ => None,
     };
-    let count = |line: usize| match places {
-        None => lines.range(old(line)).len(),
-        Some(places) => {
-            lines.indices(old(line)).iter().map(|i| places.starts[minor(i) + 1] - places.starts[minor(i)]).sum()
+    let count = places.map(|places| {
+        move |line: usize| {
+            let copies = |i: &I| places.starts[minor(i) + 1] - places.starts[minor(i)];
+            lines.indices(old(line)).iter().map(copies).sum()
         }
-    };
+    });
+    let count = count.as_ref().map(|count| count as &(dyn Fn(usize) -> usize + Sync));
     let fill = |line: usize, to: &mut Line<J, V>| {
         let range = lines.range(old(line));
         let (indices, values) = (&lines.indices[range.clone()], &lines.values[range]);
@@ -194,7 +195,7 @@ fn choose<V: Value, I: Index, J: Index>(
         order_of(&indices, &mut order);
         order.iter().for_each(|&(index, k)| to.push(index, values[k]));
     };
-    build(ctx, matrix.major(), shape, &|line| work[line], &count, &fill)
+    build(ctx, matrix.major(), shape, &|line| work[line], count, &fill)
 }
 
 #[cfg(test)]
@@ -255,6 +256,25 @@ mod tests {
                     }
                 }
             }
+        }
+    }
+
+    /// What is declared canonical is believed but for the ends of the lines that are read.
+    #[test]
+    fn only_chosen_lines_are_looked_at() {
+        let (indptr, indices) = (IndexSlice::I64(&[0, 2, 3]), IndexSlice::I32(&[0, 1, 9]));
+        let matrix = |declared: bool| {
+            Matrix::sparse(Axis::Var, (3, 2), indptr, indices, ValueSlice::F32(&[1.0, 2.0, 3.0]), 0, declared).unwrap()
+        };
+        let (ctx, declared) = (Ctx::new(1), matrix(true));
+        let got = subset(&ctx, &declared, None, Some(&[0])).unwrap();
+        assert_eq!((got.indices, got.values), (IndexVec::I32(vec![0, 1]), ValueVec::F32(vec![1.0, 2.0])));
+        for wrong in [
+            subset(&ctx, &declared, None, Some(&[0, 1])),
+            subset(&ctx, &declared, None, None),
+            subset(&ctx, &matrix(false), None, Some(&[0])),
+        ] {
+            assert!(wrong.unwrap_err().message.contains("matrix.indices[2]: is 9 (in var 1), must be from 0 to 2"));
         }
     }
 }

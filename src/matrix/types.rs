@@ -1,6 +1,7 @@
 //! The value and index types that matrices come in, and the slices that carry them with the type as a tag.
 
 use super::buffer::Zero;
+use crate::simd::widest;
 use std::ops::AddAssign;
 
 /// A type that matrix values come in. Everything is computed in f64, whatever the values are.
@@ -59,6 +60,11 @@ macro_rules! index_types {
             pub fn get(&self, i: usize) -> i64 {
                 match self { $(Self::$name(s) => i64::from(s[i])),+ }
             }
+
+            /// The first one that is less than the one before it.
+            pub fn first_descent(&self) -> Option<usize> {
+                match self { $(Self::$name(s) => first_descent(s)),+ }
+            }
         }
 
         impl IndexVec {
@@ -91,6 +97,15 @@ macro_rules! index_types {
 }
 
 index_types!(I32 i32, I64 i64);
+
+fn first_descent<I: Index>(offsets: &[I]) -> Option<usize> {
+    let later = offsets.get(1..)?;
+    let none = widest(
+        #[inline(always)]
+        || offsets.iter().zip(later).fold(true, |ok, (a, b)| ok & (a <= b)),
+    );
+    if none { None } else { offsets.iter().zip(later).position(|(a, b)| a > b).map(|i| i + 1) }
+}
 
 /// Adding 2^23 (2^52) to a smaller whole number puts it into the low bits of the sum.
 macro_rules! count_of_float {

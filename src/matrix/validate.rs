@@ -1,6 +1,6 @@
 //! The full check of a matrix.
 
-use super::{Axis, Index, Lines, Matrix, SparseLines, Storage, Value};
+use super::{Axis, Index, Lines, Matrix, SparseLines, Value};
 use crate::bail;
 use crate::error::Result;
 use crate::parallel::Ctx;
@@ -17,7 +17,7 @@ impl Matrix<'_> {
 }
 
 fn check_order<V: Value, I: Index>(ctx: &Ctx, matrix: &Matrix, lines: SparseLines<V, I>) -> Result<()> {
-    let Storage::Sparse { declared_canonical, .. } = *matrix.storage() else { return Ok(()) };
+    let declared = matrix.is_declared_canonical();
     let n = matrix.n_minor() as i64;
     let (major_name, minor_name) = (matrix.major().name(), matrix.major().other().name());
     let pieces = ctx.balanced(lines.n_major(), |i| matrix.stored_before(i));
@@ -37,7 +37,7 @@ fn check_order<V: Value, I: Index>(ctx: &Ctx, matrix: &Matrix, lines: SparseLine
                             n - 1 + lines.base
                         );
                     }
-                    if declared_canonical && before.is_some_and(|b| b >= i) {
+                    if declared && before.is_some_and(|b| b >= i) {
                         bail!(
                             Matrix,
                             "matrix.indices[{at}]: is {i} (in {major_name} {major}) after {}, must ascend without repeats as the flags say",

@@ -39,6 +39,16 @@ pub struct Matrix<'a> {
     storage: Storage<'a>,
 }
 
+/// What is known of the indices of each line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Order {
+    Unknown,
+    /// The caller promises that they are sorted and unique.
+    Declared,
+    /// They are in range as well, or [`Matrix::canonical`] would have failed.
+    Checked,
+}
+
 #[derive(Clone, Debug)]
 pub enum Storage<'a> {
     Sparse {
@@ -50,8 +60,7 @@ pub enum Storage<'a> {
         indices: IndexSlice<'a>,
         base: i64,
         values: ValueSlice<'a>,
-        /// The caller promises that the indices of each line are sorted and unique.
-        declared_canonical: bool,
+        order: Order,
     },
     Dense {
         values: ValueSlice<'a>,
@@ -92,35 +101,39 @@ impl<'a> Matrix<'a> {
             values.len()
         );
         ensure!(indptr.get(0) == base, Matrix, "matrix.indptr[0]: is {}, must be {base} (index_base)", indptr.get(0));
-        let mut before = base;
-        for i in 1..=n_major {
-            let offset = indptr.get(i);
-            if offset < before {
-                bail!(
-                    Matrix,
-                    "matrix.indptr[{i}]: is {offset}, less than indptr[{}] = {before}; offsets must not decrease",
-                    i - 1
-                );
-            }
-            before = offset;
+        if let Some(i) = indptr.first_descent() {
+            bail!(
+                Matrix,
+                "matrix.indptr[{i}]: is {}, less than indptr[{}] = {}; offsets must not decrease",
+                indptr.get(i),
+                i - 1,
+                indptr.get(i - 1)
+            );
         }
+        let end = indptr.get(n_major);
         ensure!(
-            before - base == values.len() as i64,
+            end - base == values.len() as i64,
             Matrix,
-            "matrix.indptr[{n_major}]: ends at {}, must end at {} (nnz{})",
-            before,
+            "matrix.indptr[{n_major}]: ends at {end}, must end at {} (nnz{})",
             values.len() as i64 + base,
             if base == 1 { " + 1" } else { "" }
         );
         let indptr = match indptr {
             IndexSlice::I64(offsets) if base == 0 => Cow::Borrowed(offsets),
-            _ => Cow::Owned((0..=n_major).map(|i| indptr.get(i) - base).collect()),
+            IndexSlice::I64(offsets) => offsets.iter().map(|offset| offset - base).collect(),
+            IndexSlice::I32(offsets) => offsets.iter().map(|&offset| i64::from(offset) - base).collect(),
         };
         Ok(Self {
             n_obs,
             n_vars,
             major,
-            storage: Storage::Sparse { indptr, indices, base, values, declared_canonical },
+            storage: Storage::Sparse {
+                indptr,
+                indices,
+                base,
+                values,
+                order: if declared_canonical { Order::Declared } else { Order::Unknown },
+            },
         })
     }
 
@@ -200,15 +213,15 @@ impl<'a> Matrix<'a> {
         }
     }
 
-    /// The same view with the promise that its indices are sorted and unique.
-    pub(super) fn declared_canonical(&self) -> Matrix<'_> {
+    /// The same view, of which it is known that its indices are in range, sorted and unique.
+    pub(super) fn checked(&self) -> Matrix<'_> {
         let storage = match &self.storage {
             Storage::Sparse { indptr, indices, base, values, .. } => Storage::Sparse {
                 indptr: Cow::Borrowed(indptr),
                 indices: *indices,
                 base: *base,
                 values: *values,
-                declared_canonical: true,
+                order: Order::Checked,
             },
             dense => dense.clone(),
         };

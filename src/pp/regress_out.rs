@@ -219,7 +219,9 @@ fn project_lines<L: Lines>(
     };
     match major {
         Axis::Obs if L::DENSE => project_cells(lines, cells, genes, basis, products),
-        Axis::Obs => cells.for_each(|cell| lines.for_each_in(cell, genes.clone(), |gene, x| add(cell, gene, x.to_f64()))),
+        Axis::Obs => {
+            cells.for_each(|cell| lines.for_each_in(cell, genes.clone(), |gene, x| add(cell, gene, x.to_f64())))
+        }
         Axis::Var => genes.for_each(|gene| lines.for_each(gene, |cell, x| add(cell, gene, x.to_f64()))),
     }
 }
@@ -228,13 +230,7 @@ fn project_lines<L: Lines>(
 const CELLS: usize = 8;
 
 /// The same for a dense matrix, in vectors across the genes.
-fn project_cells(
-    lines: &impl Lines,
-    cells: Range<usize>,
-    genes: Range<usize>,
-    basis: &Basis,
-    products: &mut [f64],
-) {
+fn project_cells(lines: &impl Lines, cells: Range<usize>, genes: Range<usize>, basis: &Basis, products: &mut [f64]) {
     widest(
         #[inline(always)]
         || {
@@ -268,9 +264,9 @@ fn project_block<const N: usize>(
         let (sums, others) = products.split_at_mut(n);
         let q = factors(k);
         if others.is_empty() {
-            for gene in 0..n {
+            for (gene, all) in sums.iter_mut().enumerate() {
                 let x = of(gene);
-                sums[gene] = (0..N).fold(sums[gene], |sum, i| sum + q[i] * x[i]);
+                *all = (0..N).fold(*all, |sum, i| sum + q[i] * x[i]);
             }
         } else {
             let (others, p) = (&mut others[..n], factors(k + 1));
@@ -303,7 +299,9 @@ impl Fit<'_> {
                 }
             }
             // Every cell is in a group, that was checked.
-            Self::Means { groups, means } => fits.copy_from_slice(&means[groups.of(cell).unwrap_or_default() * n..][..n]),
+            Self::Means { groups, means } => {
+                fits.copy_from_slice(&means[groups.of(cell).unwrap_or_default() * n..][..n])
+            }
         }
     }
 }
@@ -409,6 +407,7 @@ mod tests {
     use super::*;
     use crate::error::ErrorKind;
     use crate::matrix::ValueSlice;
+    use crate::matrix::dense::to_sparse;
 
     fn dense(values: &[f64], n_obs: usize) -> Matrix<'_> {
         let n_vars = values.len() / n_obs;
@@ -438,15 +437,23 @@ mod tests {
         let noise = |i: usize| ((i * 7919 + 13) % 1009) as f32 / 100.0;
         let by_cell: Vec<f32> = (0..n_obs * n_vars).map(noise).collect();
         let by_gene: Vec<f32> = (0..n_obs * n_vars).map(|i| by_cell[i % n_obs * n_vars + i / n_obs]).collect();
-        let covariates: Vec<f64> = (0..2 * n_obs).map(|i| f64::from(noise(i * i))).collect();
-        let mut first: Option<Vec<u32>> = None;
-        for threads in [1, 2, 5] {
-            for (major, values, stride) in [(Axis::Obs, &by_cell, n_vars), (Axis::Var, &by_gene, n_obs)] {
-                let matrix = Matrix::dense(major, (n_obs, n_vars), ValueSlice::F32(values), stride).unwrap();
-                let mut out = vec![0f32; n_obs * n_vars];
-                regress_out(&Ctx::new(threads), &matrix, &covariates, 2, &mut out).unwrap();
-                let bits: Vec<u32> = out.iter().map(|x| x.to_bits()).collect();
-                assert_eq!(first.get_or_insert_with(|| bits.clone()), &bits);
+        let cells = Matrix::dense(Axis::Obs, (n_obs, n_vars), ValueSlice::F32(&by_cell), n_vars).unwrap();
+        let compressed = to_sparse(&Ctx::new(1), &cells).unwrap();
+        // With a constant up to four terms are added up in registers, six are not.
+        for n in [0, 1, 2, 3, 5] {
+            let covariates: Vec<f64> = (0..n * n_obs).map(|i| f64::from(noise(i * i))).collect();
+            let mut first: Option<Vec<u32>> = None;
+            for threads in [1, 2, 5] {
+                for matrix in [
+                    Matrix::dense(Axis::Obs, (n_obs, n_vars), ValueSlice::F32(&by_cell), n_vars).unwrap(),
+                    Matrix::dense(Axis::Var, (n_obs, n_vars), ValueSlice::F32(&by_gene), n_obs).unwrap(),
+                    compressed.view(),
+                ] {
+                    let mut out = vec![0f32; n_obs * n_vars];
+                    regress_out(&Ctx::new(threads), &matrix, &covariates, n, &mut out).unwrap();
+                    let bits: Vec<u32> = out.iter().map(|x| x.to_bits()).collect();
+                    assert_eq!(first.get_or_insert_with(|| bits.clone()), &bits, "{n} covariates");
+                }
             }
         }
     }
