@@ -60,7 +60,7 @@ def measure(name: str, request: dict[str, Any]) -> dict[str, Any]:
         **row,
         "note": call.note,
         "less": call.less,
-        "nnz": int(w.counts.nnz),
+        "stored": int(op.stored(w)),
         "traffic": traffic.read + traffic.written,
         "limit": traffic.kind,
     }

@@ -66,6 +66,8 @@ class Operation:
     #: Whose answers the others are held against, "tool" or "operation:tool"; what the first does not have comes from the next.
     references: tuple[str, ...] = ("scanpy",)
     in_place: bool = False
+    #: How many values its input stores: the non-zeros, unless it is dense.
+    stored: Callable[[Any], int] = lambda w: w.counts.nnz
     #: Also measured on the small matrix, with one thread, and on W3.
     small: bool = True
     scales: bool = True
@@ -271,6 +273,7 @@ operation(
     agreement=close(x=1e-4),
     bars=[(0.5, "scanpy-kernels")],
     in_place=True,
+    stored=lambda w: w.chosen_dense.size,
 )
 operation(
     "scale_sparse",
@@ -287,6 +290,7 @@ operation(
     agreement=close(x=1e-3),
     bars=[(0.7, "numpy QR")],
     references=("numpy f64",),
+    stored=lambda w: w.chosen_dense.size,
 )
 operation(
     "regress_category",
@@ -294,6 +298,7 @@ operation(
     traffic=lambda w: Traffic(4 * w.chosen_dense.size, 4 * w.chosen_dense.size),
     agreement=close(x=1e-3),
     bars=[(0.01, "scanpy")],
+    stored=lambda w: w.chosen_dense.size,
 )
 operation(
     "seurat_normalize",

@@ -16,7 +16,7 @@ from verdict import (
     MEMORY_RATIO,
     NOISE,
     OURS,
-    PER_NON_ZERO,
+    PER_VALUE,
     SPEED_UP,
     Results,
     beats,
@@ -154,14 +154,14 @@ On W3. Allowed is {MEMORY_RATIO:g} times the output and {MEMORY_MORE / 1e6:.0f} 
 def scaling(r: Results, drawn: bool) -> str:
     rows = []
     for op in OPERATIONS.values():
-        gain, more, bandwidth, large = r.speed_up(op), r.per_non_zero(op), r.of_bandwidth(op), r.row(op, workload="W3")
+        gain, more, bandwidth, large = r.speed_up(op), r.per_value(op), r.of_bandwidth(op), r.row(op, workload="W3")
         if not gain and not more:
             continue
         one = r.row(op, threads=1)
         slow = gain and gain < SPEED_UP and (bandwidth or 0) < BOUND_BY_BANDWIDTH
         times = (ms(one["min"]), ms(r.row(op)["min"])) if gain else ("", "")
         speed = "" if not gain else f"**{gain:.2f}**" if slow else f"{gain:.2f}"
-        per = "" if not more else f"**{more:.2f}**" if more > PER_NON_ZERO else f"{more:.2f}"
+        per = "" if not more else f"**{more:.2f}**" if more > PER_VALUE else f"{more:.2f}"
         rows.append((op.title, op.workload, *times, speed, percent(bandwidth), ms(large["min"]) if large else "", per))
     if not rows:
         return ""
@@ -174,12 +174,12 @@ def scaling(r: Results, drawn: bool) -> str:
         "times as fast",
         "of bandwidth",
         "W3, ms",
-        "per non-zero, W3 over W1",
+        "per value, W3 over W1",
     )
     return f"""## Threads, and larger data
 
-{r.threads} threads are to be {SPEED_UP} times as fast as one, unless memory is the limit (at least {BOUND_BY_BANDWIDTH:.0%} of its bandwidth); a non-zero of W3 is to take at
-most {PER_NON_ZERO} times as long as one of W1. Bold is what misses that.
+{r.threads} threads are to be {SPEED_UP} times as fast as one, unless memory is the limit (at least {BOUND_BY_BANDWIDTH:.0%} of its bandwidth); a value that W3 stores is to take
+at most {PER_VALUE} times as long as one of W1: a non-zero, of a dense matrix each value. Bold is what misses that.
 
 {table(names, rows)}{picture}"""
 

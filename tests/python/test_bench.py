@@ -25,7 +25,7 @@ def row(seconds, **more):
     made = {"times": [seconds], "min": seconds, "median": seconds, "n": 1, "first": seconds, "cpu": seconds, "memory": 1e6, "output": 1e6}
     return {
         **made,
-        "nnz": 28_000_000,
+        "stored": 28_000_000,
         "traffic": 2.4e8,
         "limit": "read",
         "bandwidth": 3e10,
@@ -69,7 +69,7 @@ def test_every_kind_of_loss_is_listed():
     rows = {
         "normalize_log1p|W1|2|scnative": row(0.02, right=False, agreement="x 1e-01"),
         "normalize_log1p|W1|1|scnative": row(0.03),
-        "normalize_log1p|W3|2|scnative": row(0.2, nnz=100_000_000, memory=5e8, output=0),
+        "normalize_log1p|W3|2|scnative": row(0.2, stored=100_000_000, memory=5e8, output=0),
         "normalize_log1p|W1|2|brisc": row(0.01),
         "normalize_log1p|small|2|scnative": row(0.002),
         "normalize_log1p|small|2|brisc": row(0.001),
@@ -104,7 +104,7 @@ def test_the_page_says_it_all(tmp_path):
         "qc|W1|2|crest": row(0.01, right=False, agreement="total 2e-01"),
         "qc|W1|2|scranpy": {"error": "ended with status 1", "date": "2026-01-01"},
         "qc|W1|1|scnative": row(0.12),
-        "qc|W3|2|scnative": row(0.2, nnz=100_000_000),
+        "qc|W3|2|scnative": row(0.2, stored=100_000_000),
         "qc|small|2|scnative": row(0.004),
         "qc|small|2|scanpy": row(0.09),
     }
@@ -162,7 +162,7 @@ def test_one_operation_from_the_data_to_the_row(bench):
     rows = json.loads(bench.results_file.read_text())["rows"]
     mine, numpy = rows["mean_var_obs|tiny|2|scnative"], rows["mean_var_obs|tiny|2|numpy"]
     assert mine["right"] and mine["n"] == 10 and 0 < mine["min"] <= mine["median"]
-    assert mine["output"] == 2 * 8 * SHAPES["tiny"].n_vars and mine["traffic"] == 8 * mine["nnz"]
+    assert mine["output"] == 2 * 8 * SHAPES["tiny"].n_vars and mine["traffic"] == 8 * mine["stored"]
     assert numpy["agreement"] == "the reference"
 
 
