@@ -71,6 +71,10 @@ impl<I: Index> Lines for ConvertedLines<'_, I> {
         converted(self.values, self.pattern.range(major))
     }
 
+    fn some_values(&self, major: usize, range: Range<usize>) -> Cow<'_, [f64]> {
+        converted(self.values, self.pattern.stored((major, range)))
+    }
+
     #[inline(always)]
     fn minor(&self, major: usize, k: usize) -> usize {
         (self.pattern.indices(major)[k].to_i64() - self.pattern.base) as usize
@@ -156,7 +160,12 @@ impl Lines for ConvertedDenseLines<'_> {
     }
 
     fn values(&self, major: usize) -> Cow<'_, [f64]> {
-        converted(self.values, major * self.stride..major * self.stride + self.n_minor)
+        self.some_values(major, 0..self.n_minor)
+    }
+
+    fn some_values(&self, major: usize, range: Range<usize>) -> Cow<'_, [f64]> {
+        let start = major * self.stride;
+        converted(self.values, start + range.start..start + range.end)
     }
 
     #[inline(always)]

@@ -22,11 +22,11 @@ pub(super) fn add_cells<F: Fold, L: Lines>(
     let mut columns = Columns::of(row);
     let mut left = cells;
     while left.len() >= CELLS {
-        let values = [(); CELLS].map(|()| lines.values(left.next().unwrap_or_default()));
-        columns.add::<F, L::V, CELLS>(values.each_ref().map(|values| &values[genes.clone()]));
+        let values = [(); CELLS].map(|()| lines.some_values(left.next().unwrap_or_default(), genes.clone()));
+        columns.add::<F, L::V, CELLS>(values.each_ref().map(|values| &values[..]));
     }
     for cell in left {
-        columns.add::<F, L::V, 1>([&lines.values(cell)[genes.clone()]]);
+        columns.add::<F, L::V, 1>([&lines.some_values(cell, genes.clone())]);
     }
     columns.put(row);
 }

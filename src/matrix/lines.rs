@@ -19,6 +19,9 @@ pub trait Lines: Sync {
     /// The stored values of a line: lent where they are of type `V`, else converted.
     fn values(&self, major: usize) -> Cow<'_, [Self::V]>;
 
+    /// Some of them, from one `k` to another.
+    fn some_values(&self, major: usize, range: Range<usize>) -> Cow<'_, [Self::V]>;
+
     /// The position of the `k`-th stored value of a line.
     fn minor(&self, major: usize, k: usize) -> usize;
 
@@ -205,6 +208,11 @@ impl<V: Value, I: Index> Lines for SparseLines<'_, V, I> {
     }
 
     #[inline(always)]
+    fn some_values(&self, major: usize, range: Range<usize>) -> Cow<'_, [V]> {
+        Cow::Borrowed(&self.values[self.range(major)][range])
+    }
+
+    #[inline(always)]
     fn minor(&self, major: usize, k: usize) -> usize {
         (self.indices(major)[k].to_i64() - self.base) as usize
     }
@@ -322,6 +330,11 @@ impl<V: Value> Lines for DenseLines<'_, V> {
     #[inline(always)]
     fn values(&self, major: usize) -> Cow<'_, [V]> {
         Cow::Borrowed(self.line(major))
+    }
+
+    #[inline(always)]
+    fn some_values(&self, major: usize, range: Range<usize>) -> Cow<'_, [V]> {
+        Cow::Borrowed(&self.line(major)[range])
     }
 
     #[inline(always)]

@@ -255,8 +255,8 @@ fn project_block<const N: usize>(
     products: &mut [f64],
 ) {
     let n = genes.len();
-    let values = cells.map(|cell| lines.values(cell));
-    let rows: [_; N] = std::array::from_fn(|i| &values[i][genes.clone()][..n]);
+    let values = cells.map(|cell| lines.some_values(cell, genes.clone()));
+    let rows: [_; N] = std::array::from_fn(|i| &values[i][..n]);
     let of = |gene: usize| rows.map(|row| row[gene].to_f64());
     let factors = |k: usize| cells.map(|cell| basis.of(cell)[k]);
     // Two at a time, as to read and convert the values is a third of the work.
