@@ -69,34 +69,58 @@ pub fn regress_out_groups<T: Value>(ctx: &Ctx, matrix: &Matrix, groups: &Groups,
         |from, to, groups: &Groups, wanted| ctx.within(from, to, || aggregate(ctx, matrix, Axis::Obs, groups, wanted));
     let mut means = sums(0.1, 0.35, groups, Wanted::default())?.means();
     let n_vars = matrix.n_vars();
-    for gene in ctx.within(0.35, 0.6, || constants(ctx, matrix))? {
+    let same = same_in_all_groups(groups, &means, n_vars);
+    for gene in ctx.within(0.35, 0.6, || constants(ctx, matrix, same))? {
         means.iter_mut().skip(gene).step_by(n_vars).for_each(|mean| *mean = 0.0);
     }
     let fit = Fit::Means { groups, means: &means };
     ctx.within(0.6, 1.0, || with_lines!(matrix, |lines| subtract(ctx, matrix.major(), lines, &fit, out)))
 }
 
-/// The genes that are the same in all cells.
-fn constants(ctx: &Ctx, matrix: &Matrix) -> Result<Vec<usize>> {
-    let n_vars = matrix.n_vars();
+/// The genes whose means differ by no more than what sums of equal numbers are rounded by.
+fn same_in_all_groups(groups: &Groups, means: &[f64], n_vars: usize) -> Vec<usize> {
+    let mut rows = (0..groups.n_groups()).filter(|&g| groups.size(g) > 0).map(|g| &means[g * n_vars..(g + 1) * n_vars]);
+    let Some(first) = rows.next() else { return Vec::new() };
+    let rounding = groups.n() as f64 * f64::EPSILON;
+    let mut same: Vec<usize> = (0..n_vars).collect();
+    for row in rows {
+        // Infinite ones are equal, too.
+        same.retain(|&gene| {
+            let (a, b) = (first[gene], row[gene]);
+            a == b || (a - b).abs() <= rounding * a.abs()
+        });
+    }
+    same
+}
+
+/// Those of these genes that are the same in all cells.
+fn constants(ctx: &Ctx, matrix: &Matrix, among: Vec<usize>) -> Result<Vec<usize>> {
+    if among.is_empty() {
+        return Ok(among);
+    }
     if matrix.major() == Axis::Obs && !matrix.is_sparse() {
-        return with_lines!(matrix, |lines| constants_of_cells(ctx, lines));
+        return with_lines!(matrix, |lines| constants_of_cells(ctx, lines, among));
     }
     let wanted = Wanted { extremes: true, ..Default::default() };
     let extremes = aggregate(ctx, matrix, Axis::Obs, &Groups::all(matrix.n_obs()), wanted)?;
-    Ok((0..n_vars).filter(|&gene| extremes.mins[gene] == extremes.maxs[gene]).collect())
+    Ok(among.into_iter().filter(|&gene| extremes.mins[gene] == extremes.maxs[gene]).collect())
 }
 
-/// Cell after cell of a dense matrix, until none is left; which is soon, as hardly a gene is.
-fn constants_of_cells(ctx: &Ctx, lines: impl Lines) -> Result<Vec<usize>> {
-    let mut left: Vec<usize> = (0..lines.n_minor()).collect();
-    for cell in 0..lines.n_major() {
+/// Some cells of a dense matrix after the other, until no gene is left.
+///
+/// Of some cells gene by gene: a gene's values are far apart, and memory brings several of them at a time.
+fn constants_of_cells(ctx: &Ctx, lines: impl Lines, mut left: Vec<usize>) -> Result<Vec<usize>> {
+    const SOME: usize = 64;
+    let value = |cell: usize, gene: usize| lines.some_values(cell, gene..gene + 1)[0].to_f64();
+    for cells in even_ranges(lines.n_major(), SOME) {
         if left.is_empty() {
             break;
         }
-        ctx.poll(cell as f64 / lines.n_major() as f64)?;
-        let (first, values) = (lines.values(0), lines.values(cell));
-        left.retain(|&gene| values[gene].to_f64() == first[gene].to_f64());
+        ctx.poll(cells.start as f64 / lines.n_major() as f64)?;
+        left.retain(|&gene| {
+            let first = value(0, gene);
+            cells.clone().all(|cell| value(cell, gene) == first)
+        });
     }
     Ok(left)
 }
@@ -488,6 +512,34 @@ mod tests {
         let mut out = [0f32; 8];
         regress_out_groups(&Ctx::new(1), &dense(&values, 4), &groups, &mut out).unwrap();
         assert_eq!(out, [-1.0, 2.0, -5.0, 2.0, 1.0, 2.0, 5.0, 2.0]);
+    }
+
+    #[test]
+    fn constants_are_found_in_every_layout_whatever_they_are() {
+        let labels: Vec<i32> = (0..300).map(|cell| cell % 7).collect();
+        for n_groups in [1, 7] {
+            let labels: Vec<i32> = labels.iter().map(|&label| label % n_groups).collect();
+            let groups = Groups::new(&labels[..], n_groups as usize, 300, "groups").unwrap();
+            // The same, but for the last cell; infinite; zero; means that are the same, of values that are not.
+            let gene =
+                |cell: usize| [0.1, if cell < 299 { 0.1 } else { 0.2 }, f64::INFINITY, 0.0, (cell / 7 % 2) as f64];
+            let by_cell: Vec<f64> = (0..300).flat_map(gene).collect();
+            let by_gene: Vec<f64> = (0..5).flat_map(|g| (0..300).map(move |cell| gene(cell)[g])).collect();
+            let cells = dense(&by_cell, 300);
+            let genes = Matrix::dense(Axis::Var, (300, 5), ValueSlice::F64(&by_gene), 300).unwrap();
+            let compressed = to_sparse(&Ctx::new(1), &cells).unwrap();
+            for matrix in [&cells, &genes, &compressed.view()] {
+                let mut out = vec![0.0; 1500];
+                regress_out_groups(&Ctx::new(2), matrix, &groups, &mut out).unwrap();
+                for (cell, out) in out.chunks_exact(5).enumerate() {
+                    assert_eq!([out[0], out[2], out[3]], [0.1, f64::INFINITY, 0.0]);
+                    if labels[cell] == labels[299] {
+                        assert!(if cell < 299 { out[1] < 0.0 } else { out[1] > 0.0 }, "{cell}: {out:?}");
+                    }
+                    assert!(out[4] != gene(cell)[4]);
+                }
+            }
+        }
     }
 
     #[test]
