@@ -9,7 +9,7 @@
 //! of its gene. How is the subject of `fold` and, for whole lines, `moments`.
 //!
 //! Speed, of a matrix with 28 M non-zeros of f32 and 2 threads, its indices known to be canonical: mean and variance of
-//! each gene take 3.9 ms var-major, where the memory's limit is 2.2, and 15.5 ms obs-major, where it is 4.4: to read a
+//! each gene take 3.5 to 3.8 ms var-major, where the memory's limit is 2.2, and 15.5 ms obs-major, where it is 4.4: to read a
 //! value's gene and add to one of 20,000 accumulators takes 0.7 ns each and thread from the cache, and what the values cost that
 //! come from memory, 0.6 ns each where threads read parts of lines, hides only half behind it. Sums alone, in any order if
 //! they are exact, take 13. All of 20 groups at once take 23 ms. Sum, mean, variance and count of each of 501 groups of 48 M
