@@ -21,8 +21,8 @@ impl Canonical<'_> {
     /// The view, which remembers that it was checked: to ask it for its [`Matrix::canonical`] again costs nothing.
     pub fn view(&self) -> Matrix<'_> {
         match self {
-            Self::Borrowed(matrix) => matrix.checked(),
-            Self::Owned(sparse) => sparse.view(),
+            Self::Borrowed(matrix) => matrix.borrowed().checked(),
+            Self::Owned(sparse) => sparse.view().checked(),
         }
     }
 
@@ -47,8 +47,8 @@ impl Matrix<'_> {
         self.canonical_lines(ctx, None)
     }
 
-    /// [`Self::canonical`] for who reads these lines and no others: of a view that is declared canonical no others are
-    /// looked at, although what it gives counts as checked.
+    /// [`Self::canonical`] for who reads the indices of these lines and no others: of a view that is declared canonical no
+    /// others are looked at, although what it gives counts as checked.
     pub(super) fn canonical_lines(&self, ctx: &Ctx, majors: Option<&[i64]>) -> Result<Canonical<'_>> {
         let declared = self.is_declared_canonical();
         if check(ctx, self, declared, majors.filter(|_| declared))? {

@@ -26,11 +26,11 @@ pub(super) trait Fold: Copy + Send + Sync {
     fn add(&mut self, x: f64);
     /// The sums that it consists of.
     fn sums(self) -> Summed {
-        Summed::default()
+        unreachable!("only what is SUMMED consists of sums")
     }
     /// What consists of these sums.
     fn summed(_: Summed) -> Self {
-        unreachable!("only what is SUMMED is made of sums")
+        unreachable!("only what is SUMMED consists of sums")
     }
 }
 
@@ -175,7 +175,7 @@ fn gather<F: Fold, L: Lines>(lines: &L, groups: &Groups, gene: usize, column: &m
 }
 
 /// Stored values that one thread folds in some 10 ms: how long the caller waits between two looks at its wish to stop.
-pub(super) const BITE: u64 = 1 << 23;
+pub(crate) const BITE: u64 = 1 << 23;
 
 fn gathered<F: Fold>(
     ctx: &Ctx,

@@ -21,7 +21,7 @@ pub mod dense;
 mod dense_sums;
 pub(crate) mod density;
 mod exact_sums;
-mod fold;
+pub(crate) mod fold;
 pub mod groups;
 pub mod io;
 mod line_sum;

@@ -20,7 +20,7 @@ use super::exact_sums::exact_sums;
 use super::fold::{Ends, Fold, Identity, Map, Selection, pass};
 use super::moments::Summed;
 use super::shared::Shared;
-use super::{Axis, Canonical, Groups, Matrix};
+use super::{Axis, Groups, Matrix};
 use crate::ensure;
 use crate::error::Result;
 use crate::parallel::{Ctx, lock};
@@ -157,11 +157,9 @@ fn fill(
     targets: Targets,
     map: impl Map,
 ) -> Result<()> {
-    let canonical = match matrix.is_declared_canonical() && matrix.major() != over && groups.is_all() {
-        // Of whole lines no index is read.
-        true => Canonical::Borrowed(matrix),
-        false => matrix.canonical(ctx)?,
-    };
+    // Of whole lines no index is read.
+    let whole = matrix.major() != over && groups.is_all();
+    let canonical = matrix.canonical_lines(ctx, whole.then_some(&[]))?;
     let matrix = &match over {
         Axis::Obs => canonical.view(),
         Axis::Var => canonical.view().transposed(),

@@ -213,19 +213,27 @@ impl<'a> Matrix<'a> {
         }
     }
 
-    /// The same view, of which it is known that its indices are in range, sorted and unique.
-    pub(super) fn checked(&self) -> Matrix<'_> {
+    /// The same view, which borrows the offsets as well.
+    pub(super) fn borrowed(&self) -> Matrix<'_> {
         let storage = match &self.storage {
-            Storage::Sparse { indptr, indices, base, values, .. } => Storage::Sparse {
+            Storage::Sparse { indptr, indices, base, values, order } => Storage::Sparse {
                 indptr: Cow::Borrowed(indptr),
                 indices: *indices,
                 base: *base,
                 values: *values,
-                order: Order::Checked,
+                order: *order,
             },
             dense => dense.clone(),
         };
         Matrix { storage, ..*self }
+    }
+
+    /// This view, of which it is known now that its indices are in range, sorted and unique.
+    pub(super) fn checked(mut self) -> Self {
+        if let Storage::Sparse { order, .. } = &mut self.storage {
+            *order = Order::Checked;
+        }
+        self
     }
 
     /// The same bytes with cells and genes exchanged.

@@ -1,6 +1,7 @@
 //! Residuals of a linear regression of each gene on covariates of the cells, or on one category (scanpy's `regress_out`).
 
 use crate::error::Result;
+use crate::matrix::fold::BITE;
 use crate::matrix::reduce::{Wanted, aggregate};
 use crate::matrix::{Axis, Groups, Lines, Matrix, Value};
 use crate::parallel::{Ctx, balanced_ranges, even_ranges};
@@ -65,9 +66,8 @@ pub fn regress_out_groups<T: Value>(ctx: &Ctx, matrix: &Matrix, groups: &Groups,
     }
     let canonical = ctx.within(0.0, 0.1, || matrix.canonical(ctx))?;
     let matrix = &canonical.view();
-    let sums =
-        |from, to, groups: &Groups, wanted| ctx.within(from, to, || aggregate(ctx, matrix, Axis::Obs, groups, wanted));
-    let mut means = sums(0.1, 0.35, groups, Wanted::default())?.means();
+    let sums = ctx.within(0.1, 0.35, || aggregate(ctx, matrix, Axis::Obs, groups, Wanted::default()))?;
+    let mut means = sums.means();
     let n_vars = matrix.n_vars();
     let same = same_in_all_groups(groups, &means, n_vars);
     for gene in ctx.within(0.35, 0.6, || constants(ctx, matrix, same))? {
@@ -211,8 +211,7 @@ fn project<L: Lines>(ctx: &Ctx, matrix: &Matrix, lines: L, basis: &Basis) -> Res
     match matrix.major() {
         Axis::Var => add_lines(&lines, 0..lines.n_minor())?,
         Axis::Obs => {
-            // Each takes a thread some 10 ms, so that it can be stopped.
-            let bites = even_ranges(lines.n_major(), (ctx.threads() * (BLOCK << 4)).div_ceil(n_vars.max(1)));
+            let bites = even_ranges(lines.n_major(), (ctx.threads() * BITE as usize).div_ceil(n_vars.max(1)));
             let n = bites.len();
             for (i, cells) in bites.enumerate() {
                 ctx.step(i, n, || add_lines(&lines, cells))?;
@@ -258,14 +257,12 @@ fn project_cells(lines: &impl Lines, cells: Range<usize>, genes: Range<usize>, b
     widest(
         #[inline(always)]
         || {
-            for cells in even_ranges(cells.len(), CELLS).map(|part| cells.start + part.start..cells.start + part.end) {
-                if cells.len() < CELLS {
-                    cells.for_each(|cell| project_block(lines, [cell], &genes, basis, products));
-                } else {
-                    let cells: [usize; CELLS] = std::array::from_fn(|i| cells.start + i);
-                    project_block(lines, cells, &genes, basis, products);
-                }
+            let rest = cells.end - cells.len() % CELLS;
+            for first in (cells.start..rest).step_by(CELLS) {
+                let cells: [usize; CELLS] = std::array::from_fn(|i| first + i);
+                project_block(lines, cells, &genes, basis, products);
             }
+            (rest..cells.end).for_each(|cell| project_block(lines, [cell], &genes, basis, products));
         },
     )
 }
@@ -381,20 +378,19 @@ fn subtract<L: Lines, T: Value>(ctx: &Ctx, major: Axis, lines: L, fit: &Fit, out
 fn subtract_row<V: Value, T: Value>(values: &[V], fit: &Fit, cell: usize, fits: &mut Vec<f64>, out: &mut [T]) {
     let n = values.len();
     match *fit {
-        Fit::Products { basis, coefficients } if basis.rank <= 4 => {
-            let (factors, columns) = (basis.of(cell), |k: usize| &coefficients[k * n..]);
-            match *factors {
+        Fit::Products { basis, coefficients } => {
+            let columns = |k: usize| &coefficients[k * n..];
+            match *basis.of(cell) {
                 [a] => subtract_terms([a], std::array::from_fn(columns), values, out),
                 [a, b] => subtract_terms([a, b], std::array::from_fn(columns), values, out),
                 [a, b, c] => subtract_terms([a, b, c], std::array::from_fn(columns), values, out),
                 [a, b, c, d] => subtract_terms([a, b, c, d], std::array::from_fn(columns), values, out),
-                _ => unreachable!("a constant is always among them"),
+                _ => {
+                    fits.resize(n, 0.0);
+                    fit.of(cell, fits);
+                    subtract_terms([1.0], [fits], values, out);
+                }
             }
-        }
-        Fit::Products { .. } => {
-            fits.resize(n, 0.0);
-            fit.of(cell, fits);
-            subtract_terms([1.0], [fits], values, out);
         }
         // Every cell is in a group, that was checked.
         Fit::Means { groups, means } => {
