@@ -84,7 +84,10 @@ pub fn run<T: Send + 'static>(ctx: &Ctx, line: &Arc<Line>, workers: usize, jobs:
             while own.pulse.check().is_ok() {
                 let next = lock(&queue).pop_front();
                 let Some((i, job)) = next else { break };
-                if send.send((i, job(&own))).is_err() {
+                let done = job(&own);
+                let failed = done.is_err();
+                // After a failure none is begun, however long the calling thread takes to say so.
+                if send.send((i, done)).is_err() || failed {
                     break;
                 }
             }
@@ -145,4 +148,30 @@ pub fn one<T: Send + 'static>(
 fn stop(line: &Line) {
     line.pulse.stop.store(true, Ordering::Relaxed);
     line.hang_up();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::models::hub::settings::Settings;
+    use crate::models::options::Options;
+
+    #[test]
+    fn no_job_is_begun_after_one_that_failed() {
+        // Over and over, as the calling thread may be quick once.
+        for _ in 0..50 {
+            let line = Arc::new(Line::new(&Settings::from(&Options::parse("{}").unwrap()).unwrap()));
+            let begun = Arc::new(AtomicU64::new(0));
+            let job = |fails: bool| {
+                let begun = begun.clone();
+                Box::new(move |_: &Line| {
+                    begun.fetch_add(1, Ordering::Relaxed);
+                    if fails { Err(Error::new(ErrorKind::Network, "broken")) } else { Ok(()) }
+                }) as Job<()>
+            };
+            let jobs = vec![job(false), job(true), job(false)];
+            assert_eq!(run(&Ctx::new(1), &line, 1, jobs).unwrap_err().kind, ErrorKind::Network);
+            assert_eq!(begun.load(Ordering::Relaxed), 2);
+        }
+    }
 }
