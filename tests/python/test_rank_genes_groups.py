@@ -72,7 +72,7 @@ def test_wilcoxon_is_scipys_mannwhitneyu(negative, reference, continuity):
 VALUES = st.sampled_from([0.0, 0.0, 0.0, 1.0, 2.0, 0.1, 1e-30, 1e30, -1.0, -0.1, 3.5, 1 / 3])
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     st.lists(st.tuples(st.integers(-1, 2), VALUES), min_size=0, max_size=60),
     st.sampled_from([None, 0, 2]),
