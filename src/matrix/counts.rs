@@ -6,6 +6,18 @@ use crate::simd::widest;
 /// Lines are read in stretches of this many values, whose sum of counts below 2^20 fits 32 bits.
 const STRETCH: usize = 2048;
 
+/// 2^52. Added to a smaller whole number it has that number in its low bits, and taken off again it changes nothing; any
+/// other number is rounded, or sets high bits.
+pub(crate) const SHIFT: f64 = 4503599627370496.0;
+
+/// A whole number below 2^52 that is not negative, and 0; of any other number the first is 2^52 or more, or the second
+/// is not 0.
+#[inline(always)]
+pub fn whole(value: f64) -> (u64, u64) {
+    let shifted = value + SHIFT;
+    (shifted.to_bits().wrapping_sub(SHIFT.to_bits()), (shifted - SHIFT).to_bits() ^ value.to_bits())
+}
+
 /// What there is to know of a line of counts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counted {
@@ -81,6 +93,30 @@ mod tests {
             assert_eq!(f32::count(value), u32::MAX, "{value}");
         }
         assert_eq!((7i8.count(), (-7i8).count(), 255u8.count(), (1i64 << 40).count()), (7, u32::MAX, 255, u32::MAX));
+    }
+
+    #[test]
+    fn what_is_whole() {
+        for count in [0, 1, 1 << 31, (1 << 52) - 1] {
+            assert_eq!(whole(count as f64), (count, 0));
+        }
+        for value in [
+            -0.0,
+            -1.0,
+            0.5,
+            1e-320,
+            4503599627370495.5,
+            4503599627370496.0,
+            9007199254740992.0,
+            1e300,
+            -1e300,
+            f64::NAN,
+            f64::INFINITY,
+            f64::NEG_INFINITY,
+        ] {
+            let (count, odd) = whole(value);
+            assert!(count >= 1 << 52 || odd != 0, "{value}");
+        }
     }
 
     proptest! {

@@ -1,12 +1,8 @@
 //! The sum of one line.
 
 use super::Value;
-use super::counts::sum_of_counts;
+use super::counts::{sum_of_counts, whole};
 use crate::simd::widest;
-
-/// 2^52. Added to a smaller whole number it has that number in its low bits, and taken off again it changes nothing; any
-/// other number is rounded, or sets high bits.
-const SHIFT: f64 = 4503599627370496.0;
 
 /// The sum of the values from first to last, in one f64 accumulator.
 ///
@@ -31,11 +27,9 @@ pub fn count_sum<V: Value>(values: &[V]) -> Option<f64> {
         || {
             let (mut sum, mut odd, mut all) = (0u64, 0u64, 0u64);
             for v in values {
-                let v = v.to_f64();
-                let shifted = v + SHIFT;
-                let count = shifted.to_bits().wrapping_sub(SHIFT.to_bits());
+                let (count, lost) = whole(v.to_f64());
                 sum = sum.wrapping_add(count);
-                odd |= (shifted - SHIFT).to_bits() ^ v.to_bits();
+                odd |= lost;
                 all |= count;
             }
             (odd == 0 && all < 1 << 31 && sum < 1 << 52).then_some(sum as f64)

@@ -16,7 +16,7 @@ mod build;
 mod canonical;
 pub mod concat;
 mod converted;
-mod counts;
+pub mod counts;
 pub mod dense;
 mod dense_sums;
 pub(crate) mod density;

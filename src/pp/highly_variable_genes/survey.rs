@@ -2,6 +2,7 @@
 
 use crate::bail;
 use crate::error::Result;
+use crate::matrix::counts::SHIFT;
 use crate::matrix::{Axis, Lines, Matrix, Value};
 use crate::parallel::{Ctx, lock};
 use crate::simd::widest;
@@ -73,8 +74,6 @@ pub(super) struct Kinds {
 impl Kinds {
     /// Without a branch in the loop, so that it vectorises.
     pub fn of<V: Value>(values: &[V]) -> Self {
-        /// 2^52: a smaller number changes if it is added and taken off again, unless it is whole.
-        const SHIFT: f64 = 4503599627370496.0;
         widest(
             #[inline(always)]
             || {

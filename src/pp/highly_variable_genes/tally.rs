@@ -8,16 +8,13 @@
 
 use super::stretches::{PIECE, Stretch, by_fours, in_pieces, short_stretches};
 use crate::error::Result;
+use crate::matrix::counts::{SHIFT, whole};
 use crate::matrix::{Axis, Groups, Lines, Matrix, Value};
 use crate::parallel::{Ctx, balanced_ranges, lock};
 use crate::simd::widest;
 use crate::with_lines;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
-
-/// 2^52. Added to a smaller whole number it has that number in its low bits, and taken off again it changes nothing; any
-/// other number is rounded, or sets high bits.
-const SHIFT: f64 = 4503599627370496.0;
 
 /// Counts are below this, so that the squares of a thousand of them fit an integer.
 const LARGEST: u64 = 1 << 26;
@@ -93,12 +90,10 @@ fn add(sums: &mut [[f64; 2]], more: &[[f64; 2]]) {
 fn count<V: Value>(values: &[V]) -> Option<[u64; 2]> {
     let (mut sum, mut squares, mut odd, mut all) = (0u64, 0u64, 0u64, 0u64);
     for v in values {
-        let v = v.to_f64();
-        let shifted = v + SHIFT;
-        let count = shifted.to_bits().wrapping_sub(SHIFT.to_bits());
+        let (count, lost) = whole(v.to_f64());
         sum = sum.wrapping_add(count);
         squares = squares.wrapping_add((count & 0xffff_ffff) * (count & 0xffff_ffff));
-        odd |= (shifted - SHIFT).to_bits() ^ v.to_bits();
+        odd |= lost;
         all |= count;
     }
     (odd == 0 && all < LARGEST).then_some([sum, squares])
