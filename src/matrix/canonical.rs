@@ -83,34 +83,22 @@ fn check(ctx: &Ctx, matrix: &Matrix, declared: bool, majors: Option<&[i64]>) -> 
     if declared && *order == Order::Checked {
         return Ok(true);
     }
-    let (n_minor, base) = (matrix.n_minor(), *base);
     // Without the values, so that it is compiled for two types and not for twenty.
     match indices {
-        IndexSlice::I32(indices) => check_lines(
-            ctx,
-            matrix,
-            SparseLines::<(), _> { n_minor, indptr, indices, base, values: &[] },
-            declared,
-            majors,
-        ),
-        IndexSlice::I64(indices) => check_lines(
-            ctx,
-            matrix,
-            SparseLines::<(), _> { n_minor, indptr, indices, base, values: &[] },
-            declared,
-            majors,
-        ),
+        IndexSlice::I32(indices) => check_lines(ctx, matrix, (indptr, indices, *base), declared, majors),
+        IndexSlice::I64(indices) => check_lines(ctx, matrix, (indptr, indices, *base), declared, majors),
     }
 }
 
 fn check_lines<I: Index>(
     ctx: &Ctx,
     matrix: &Matrix,
-    lines: SparseLines<(), I>,
+    (indptr, indices, base): (&[i64], &[I], i64),
     declared: bool,
     majors: Option<&[i64]>,
 ) -> Result<bool> {
-    let (n, base) = (matrix.n_minor() as i64, lines.base);
+    let lines = SparseLines::<(), I> { n_minor: matrix.n_minor(), indptr, indices, base, values: &[] };
+    let n = matrix.n_minor() as i64;
     let sorted = AtomicBool::new(true);
     let pieces = match majors {
         Some(majors) => ctx.balanced(majors.len(), |i| i as u64),

@@ -319,12 +319,14 @@ impl Fit<'_> {
                     fits.iter_mut().zip(&coefficients[k * n..]).for_each(|(fit, c)| *fit += q * c);
                 }
             }
-            // Every cell is in a group, that was checked.
-            Self::Means { groups, means } => {
-                fits.copy_from_slice(&means[groups.of(cell).unwrap_or_default() * n..][..n])
-            }
+            Self::Means { groups, means } => fits.copy_from_slice(means_of(groups, means, cell, n)),
         }
     }
+}
+
+/// The means of a cell's group; every cell is in one, that was checked.
+fn means_of<'a>(groups: &Groups, means: &'a [f64], cell: usize, n_vars: usize) -> &'a [f64] {
+    &means[groups.of(cell).unwrap_or_default() * n_vars..][..n_vars]
 }
 
 /// Elements that one task writes.
@@ -392,10 +394,7 @@ fn subtract_row<V: Value, T: Value>(values: &[V], fit: &Fit, cell: usize, fits: 
                 }
             }
         }
-        // Every cell is in a group, that was checked.
-        Fit::Means { groups, means } => {
-            subtract_terms([1.0], [&means[groups.of(cell).unwrap_or_default() * n..]], values, out)
-        }
+        Fit::Means { groups, means } => subtract_terms([1.0], [means_of(groups, means, cell, n)], values, out),
     }
 }
 

@@ -170,7 +170,7 @@ def big() -> sp.csr_matrix:
     return sp.csr_matrix((np.ones(n, "f4"), indices, np.linspace(0, n, 2001).astype("i4")), shape=(2000, 30_000))
 
 
-def seconds_until_ctrl_c_stops_a_call() -> float:
+def test_ctrl_c_stops_a_call_within_a_fifth_of_a_second():
     done = fresh(
         """
         import os, signal, threading, time
@@ -201,13 +201,8 @@ def seconds_until_ctrl_c_stops_a_call() -> float:
         % str(ROOT / "tests" / "python")
     )
     assert done.stdout, done.stderr
+    assert float(done.stdout) < 0.2
     assert "ignored" not in done.stderr
-    return float(done.stdout)
-
-
-def test_ctrl_c_stops_a_call_within_a_fifth_of_a_second():
-    # The quickest of three: on a busy machine a process may have to wait for its turn to say anything.
-    assert any(seconds_until_ctrl_c_stops_a_call() < 0.2 for _ in range(3))
 
 
 @pytest.mark.parametrize("handler", [signal.default_int_handler, signal.SIG_IGN, signal.SIG_DFL, lambda *_: None])

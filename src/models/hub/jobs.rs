@@ -86,9 +86,12 @@ pub fn run<T: Send + 'static>(ctx: &Ctx, line: &Arc<Line>, workers: usize, jobs:
                 let Some((i, job)) = next else { break };
                 let done = job(&own);
                 let failed = done.is_err();
-                // After a failure none is begun, however long the calling thread takes to say so.
-                if send.send((i, done)).is_err() || failed {
+                if send.send((i, done)).is_err() {
                     break;
+                }
+                // No thread begins another, however long the calling one takes to hear of it.
+                if failed {
+                    stop(&own);
                 }
             }
         };
